@@ -1,0 +1,28 @@
+//! One file per protocol, registered in one list.
+//!
+//! A dissector is a pure function from the prefix of a flow to facts. The order of [`ALL`] is the
+//! order of the questions where ports give no hint: the surer the evidence, the earlier.
+
+use crate::bytes::Stop;
+use crate::facts::{Facts, Lesson, Protocol};
+use crate::net::Transport;
+use crate::prefix::Prefix;
+
+/// Knows one protocol, or one family of them.
+#[derive(Debug)]
+pub struct Dissector {
+    /// The file's name.
+    pub name: &'static str,
+    /// What carries it.
+    pub over: &'static [Transport],
+    /// Every protocol it can answer.
+    pub protocols: &'static [&'static Protocol],
+    /// The question. Pure; called again with a longer prefix after `NeedMore` or `pending`.
+    pub dissect: fn(&Prefix<'_>) -> Result<Facts, Stop>,
+    /// Reads what a packet of a flow of its own teaches about other flows. Called for every
+    /// packet of such a flow, so the kernel is asked to keep sending them.
+    pub teach: Option<fn(&Prefix<'_>, &mut Vec<Lesson>)>,
+}
+
+/// Every dissector there is.
+pub static ALL: &[&Dissector] = &[];

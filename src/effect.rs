@@ -1,0 +1,121 @@
+//! What the engine asks for, as data: it says so and never does it.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::net::{Direction, Endpoint, Mac, Transport};
+
+/// A flow that an action matched, as targets need it.
+#[derive(Debug, Clone)]
+pub struct Hit<'a> {
+    /// What carries the flow.
+    pub transport: Transport,
+    /// The LAN side.
+    pub local: Endpoint,
+    /// The far side.
+    pub other: Endpoint,
+    /// Hardware address of the LAN side, where the link has one.
+    pub local_mac: Option<Mac>,
+    /// Hardware address of the far side.
+    pub other_mac: Option<Mac>,
+    /// The way of what the LAN side sends.
+    pub local_direction: Direction,
+    /// Where the flow was seen.
+    pub interface: &'a str,
+    /// Conntrack mark, where it is known.
+    pub mark: u32,
+}
+
+/// One dimension of a set's key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// An address of the set's family.
+    Addr(IpAddr),
+    /// A transport and its port: one dimension to ipset.
+    ProtoPort(Transport, u16),
+    /// A transport alone.
+    Proto(Transport),
+    /// A port alone.
+    Port(u16),
+    /// A hardware address.
+    Mac(Mac),
+    /// A conntrack mark.
+    Mark(u32),
+    /// An interface name.
+    Interface(Box<str>),
+}
+
+/// A member of a set: its parts in the order of the set's type.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Element(pub Box<[Part]>);
+
+impl fmt::Display for Element {
+    /// As `ipset list` prints it: `203.0.113.9,udp:5060,192.168.1.50`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, part) in self.0.iter().enumerate() {
+            if position > 0 {
+                f.write_str(",")?;
+            }
+            match part {
+                Part::Addr(addr) => write!(f, "{addr}")?,
+                Part::ProtoPort(transport, port) => write!(f, "{transport}:{port}")?,
+                Part::Proto(transport) => write!(f, "{transport}")?,
+                Part::Port(port) => write!(f, "{port}")?,
+                Part::Mac(mac) => write!(f, "{mac}")?,
+                Part::Mark(mark) => write!(f, "{mark:#010x}")?,
+                Part::Interface(name) => f.write_str(name)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Index of a kernel set among those the configuration names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SetId(pub u16);
+
+/// A change the engine asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// A member that was not there.
+    Add {
+        /// Where.
+        set: SetId,
+        /// What.
+        element: Element,
+        /// The kernel forgets it after this; `None`: never.
+        timeout: Option<Duration>,
+    },
+    /// A member whose flow lives on: its clock starts again.
+    Refresh {
+        /// Where.
+        set: SetId,
+        /// What.
+        element: Element,
+        /// The new timeout.
+        timeout: Duration,
+    },
+    /// A member whose last flow has gone.
+    Remove {
+        /// Where.
+        set: SetId,
+        /// What.
+        element: Element,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_print_as_ipset_does() {
+        let element = Element(Box::new([
+            Part::Addr("203.0.113.9".parse().unwrap()),
+            Part::ProtoPort(Transport::Udp, 5060),
+            Part::Addr("192.168.1.50".parse().unwrap()),
+        ]));
+        assert_eq!(element.to_string(), "203.0.113.9,udp:5060,192.168.1.50");
+    }
+}

@@ -1,0 +1,171 @@
+//! What dissection learned of a flow. No opinion: names of applications come later.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::net::{Endpoint, Transport};
+
+/// The longest host name kept, in bytes: RFC 1035 section 2.3.4 in text form.
+pub const HOST_MAX: usize = 253;
+/// The longest text of any other detail kept, in bytes.
+pub const TEXT_MAX: usize = 256;
+
+/// A protocol that can be told. Declared beside the dissector that tells it, and nowhere else.
+#[derive(Debug)]
+pub struct Protocol {
+    /// Number of the public list (5.0.x ids); our own start at 50000 and never change.
+    pub id: u16,
+    /// Display name such as `HTTP/S`; comparison ignores case.
+    pub name: &'static str,
+    /// Tag of the protocol category, such as `web`.
+    pub category: &'static str,
+    /// Registered ports: they order the questions and give a guess, never an answer.
+    pub ports: &'static [(Transport, u16)],
+}
+
+impl PartialEq for Protocol {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Protocol {}
+
+/// One more thing a flow's payload says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Detail {
+    /// Negotiated version once the server answered, else the highest offered: 0x0303, 0x0304 ...
+    TlsVersion(u16),
+    /// The server's choice.
+    TlsCipher(u16),
+    /// Version of the encrypted_client_hello extension (0xfe0d), if the hello has one.
+    TlsEch(u16),
+    /// The client's ALPN list, joined by commas in its order.
+    TlsAlpn(Box<str>),
+    /// The server's ALPN choice.
+    TlsAlpnServer(Box<str>),
+    /// JA4 client fingerprint.
+    TlsJa4(Box<str>),
+    /// Common name of the server's certificate (up to TLS 1.2).
+    TlsServerCn(Box<str>),
+    /// Issuer of the server's certificate.
+    TlsIssuerDn(Box<str>),
+    /// Subject of the server's certificate.
+    TlsSubjectDn(Box<str>),
+    /// Version field of the QUIC long header.
+    QuicVersion(u32),
+    /// Request target of the first HTTP request, with the host in front.
+    HttpUrl(Box<str>),
+    /// User-Agent of the first HTTP request.
+    HttpUserAgent(Box<str>),
+    /// Torrent identity, where it is visible (BEP 3).
+    BtInfoHash([u8; 20]),
+    /// Identification line of the SSH client.
+    SshClient(Box<str>),
+    /// Identification line of the SSH server.
+    SshServer(Box<str>),
+    /// Option 60 of DHCP.
+    DhcpClass(Box<str>),
+    /// Option 55 of DHCP as decimal numbers joined by commas.
+    DhcpFingerprint(Box<str>),
+    /// Name in an mDNS question or answer.
+    MdnsName(Box<str>),
+    /// Reflexive address in a STUN answer.
+    StunMapped(Endpoint),
+    /// Peer address of a TURN message.
+    StunPeer(Endpoint),
+    /// Relayed address in a TURN answer.
+    StunRelayed(Endpoint),
+}
+
+/// What one flow teaches about others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lesson {
+    /// A DNS answer: whoever asked for `name` will talk to `addr`. The asked name, not an alias.
+    Answer {
+        /// The name in the question, lower case, no final dot.
+        name: Box<str>,
+        /// An address among the answers.
+        addr: IpAddr,
+        /// How long the answer holds.
+        ttl: Duration,
+    },
+}
+
+/// What a dissector returns when the flow is its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// What is spoken.
+    pub protocol: &'static Protocol,
+    /// The name the flow is for, by its own payload: lower case, no final dot.
+    pub host: Option<Box<str>>,
+    /// Everything else, in the order it was found.
+    pub details: Vec<Detail>,
+    /// More of the flow may add to these facts (a ServerHello, say): ask again.
+    pub pending: bool,
+}
+
+impl Facts {
+    /// Facts with nothing but the protocol.
+    pub const fn of(protocol: &'static Protocol) -> Self {
+        Facts { protocol, host: None, details: Vec::new(), pending: false }
+    }
+}
+
+/// A host name as criteria and the catalogue compare it: lower case, without a port or final dot.
+/// `None` unless it is made of letters, digits, `-`, `_`, `.` and bytes of UTF-8 beyond ASCII
+/// (IDN is A-labels on the wire, but raw UTF-8 is seen), or if it is an empty or over-long name.
+pub fn host_name(bytes: &[u8]) -> Option<Box<str>> {
+    let text = std::str::from_utf8(bytes).ok()?.trim_matches(' ');
+    let name = match text.rsplit_once(':') {
+        Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => text,
+    };
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c) || !c.is_ascii();
+    if name.is_empty() || name.len() > HOST_MAX || !name.chars().all(legal) {
+        return None;
+    }
+    Some(name.to_lowercase().into_boxed_str())
+}
+
+/// A text detail: control characters become `?`, bytes that are no UTF-8 the replacement
+/// character, and what is longer than [`TEXT_MAX`] is cut.
+pub fn bounded_text(bytes: &[u8]) -> Box<str> {
+    let head = bytes.get(..TEXT_MAX).unwrap_or(bytes);
+    String::from_utf8_lossy(head)
+        .chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect::<String>()
+        .into_boxed_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_names_are_one_spelling() {
+        for (wire, name) in [
+            (&b"WWW.Example.ORG."[..], Some("www.example.org")),
+            (b"example.org:8080", Some("example.org")),
+            (b" example.org ", Some("example.org")),
+            (b"_service._tcp.local", Some("_service._tcp.local")),
+            (b"", None),
+            (b".", None),
+            (b"a b", None),
+            (b"a\0b", None),
+            (b"\xff\xfe", None),
+            (b"[2001:db8::1]:80", None),
+        ] {
+            assert_eq!(host_name(wire).as_deref(), name, "{wire:?}");
+        }
+        assert_eq!(host_name(&[b'a'; 254]), None);
+    }
+
+    #[test]
+    fn texts_are_bounded_and_printable() {
+        assert_eq!(&*bounded_text(b"a\r\nb"), "a??b");
+        assert_eq!(bounded_text(&[b'x'; 1000]).len(), TEXT_MAX);
+    }
+}

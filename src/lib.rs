@@ -1,0 +1,19 @@
+//! nfa, "network flow actions": names the traffic of a router's LAN and keeps kernel sets of it.
+//!
+//! A packet's journey: [`capture`] yields frames; [`wire`] makes a packet view of each; [`flow`]
+//! finds or makes its flow; [`dissect`] reads the first bytes ([`prefix`]) into [`facts`];
+//! [`app`] names the application; [`policy`] evaluates the [`criteria`] of actions; [`engine`]
+//! emits [`effect`]s; [`target`]s turn them into [`netlink`] messages. Up to the engine all is a
+//! pure function of packets and time, so a capture file replayed is the production path.
+//!
+//! A module uses only modules of a lower rank (`tests/layering.rs`). The rank stands behind each:
+
+pub mod bytes; // rank 0
+pub mod net; // rank 0
+pub mod time; // rank 0
+
+pub mod effect; // rank 1
+pub mod facts; // rank 1
+pub mod prefix; // rank 1
+
+pub mod dissect; // rank 2

@@ -1,0 +1,3 @@
+//! The program: arguments, event loop, clock, signals, exit status.
+
+fn main() {}
