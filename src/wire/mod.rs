@@ -1,0 +1,171 @@
+//! Checked views of packet headers: a frame of any link type becomes a [`Packet`].
+//!
+//! Fixed headers are views over an array whose length was checked once; formats with lengths of
+//! their own use [`crate::bytes::Reader`]. Nothing is allocated, nothing is trusted: a frame gives
+//! a packet, or a [`WireError`] that names the cause. Tunnels are opened only where the header
+//! inside is IP itself (protocols 4 and 41); GRE, GTP, VXLAN and Teredo stay closed.
+
+mod cooked;
+mod error;
+mod ethernet;
+mod extension;
+mod icmp;
+mod ieee80211;
+mod ip;
+mod ipv4;
+mod ipv6;
+mod link;
+mod llc;
+mod loopback;
+mod mpls;
+mod nflog;
+mod ppi;
+mod ppp;
+mod pppoe;
+mod radiotap;
+#[cfg(test)]
+mod sample;
+mod tcp;
+mod udp;
+mod vlan;
+
+pub use error::{Header, WireError};
+pub use link::LinkType;
+
+use crate::net::{Mac, Transport};
+use std::net::IpAddr;
+use std::ops::BitOr;
+
+/// What the headers of one frame say. Everything from IP on is the innermost IP header's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// Sender on this link, where the link has addresses.
+    pub source_mac: Option<Mac>,
+    /// Receiver on this link; cooked captures leave it out.
+    pub destination_mac: Option<Mac>,
+    /// Id of the outermost VLAN tag that has one.
+    pub vlan: Option<u16>,
+    /// Source address.
+    pub source: IpAddr,
+    /// Destination address.
+    pub destination: IpAddr,
+    /// The protocol behind the last IP header.
+    pub transport: Transport,
+    /// TCP, UDP, UDP-Lite, DCCP and SCTP; the identifier of an ICMP echo; else 0.
+    pub source_port: u16,
+    /// As `source_port`.
+    pub destination_port: u16,
+    /// RFC 2474, 0 to 63.
+    pub dscp: u8,
+    /// For TCP.
+    pub tcp: Option<TcpInfo>,
+    /// Above TCP and UDP; for others what follows the last IP header, ICMP's own included. Never
+    /// beyond the packet's end (no Ethernet padding); may be cut by the snap length.
+    pub payload: &'a [u8],
+    /// Bytes of payload on the wire, by the headers; never below `payload.len()`.
+    pub payload_len: u32,
+    /// Bytes of the IP packet on the wire.
+    pub ip_len: u32,
+}
+
+/// What the flow table needs of a TCP header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TcpInfo {
+    /// Control bits.
+    pub flags: TcpFlags,
+    /// Of the first byte of payload, or of SYN or FIN.
+    pub sequence: u32,
+    /// What the sender expects next; meaningless without ACK.
+    pub acknowledgement: u32,
+}
+
+/// Control bits of a TCP header, RFC 9293 section 3.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TcpFlags(u8);
+
+impl TcpFlags {
+    /// No more from the sender.
+    pub const FIN: TcpFlags = TcpFlags(0x01);
+    /// Synchronize sequence numbers.
+    pub const SYN: TcpFlags = TcpFlags(0x02);
+    /// Reset.
+    pub const RST: TcpFlags = TcpFlags(0x04);
+    /// Push.
+    pub const PSH: TcpFlags = TcpFlags(0x08);
+    /// The acknowledgement number counts.
+    pub const ACK: TcpFlags = TcpFlags(0x10);
+    /// The urgent pointer counts.
+    pub const URG: TcpFlags = TcpFlags(0x20);
+    /// ECN echo, RFC 3168.
+    pub const ECE: TcpFlags = TcpFlags(0x40);
+    /// Congestion window reduced, RFC 3168.
+    pub const CWR: TcpFlags = TcpFlags(0x80);
+
+    /// From the header's byte.
+    pub const fn from_bits(bits: u8) -> Self {
+        TcpFlags(bits)
+    }
+
+    /// The header's byte.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Whether all of `flags` are set.
+    pub const fn contains(self, flags: TcpFlags) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+
+    /// Whether one of `flags` is set.
+    pub const fn intersects(self, flags: TcpFlags) -> bool {
+        self.0 & flags.0 != 0
+    }
+}
+
+impl BitOr for TcpFlags {
+    type Output = TcpFlags;
+
+    fn bitor(self, other: TcpFlags) -> TcpFlags {
+        TcpFlags(self.0 | other.0)
+    }
+}
+
+/// Reads the headers of one captured frame.
+pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet<'_>, WireError> {
+    let link = link::Link::parse(link, frame)?;
+    let ip = ip::parse(link.carried)?;
+    let mut packet = Packet {
+        source_mac: link.source_mac,
+        destination_mac: link.destination_mac,
+        vlan: link.vlan,
+        source: ip.source,
+        destination: ip.destination,
+        transport: Transport::from(ip.protocol),
+        source_port: 0,
+        destination_port: 0,
+        dscp: ip.dscp,
+        tcp: None,
+        payload: ip.body,
+        payload_len: ip.body_len,
+        ip_len: ip.len,
+    };
+    match packet.transport {
+        Transport::Tcp => {
+            let (tcp, payload, payload_len) = tcp::parse(&ip)?;
+            packet.source_port = tcp.source_port();
+            packet.destination_port = tcp.destination_port();
+            packet.tcp = Some(tcp.info());
+            (packet.payload, packet.payload_len) = (payload, payload_len);
+        }
+        Transport::Udp => {
+            let (udp, payload, payload_len) = udp::parse(&ip)?;
+            packet.source_port = udp.source_port();
+            packet.destination_port = udp.destination_port();
+            (packet.payload, packet.payload_len) = (payload, payload_len);
+        }
+        transport => {
+            (packet.source_port, packet.destination_port) = icmp::ports(transport, ip.body);
+        }
+    }
+    Ok(packet)
+}
