@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::interface::Interface;
 use crate::net::{Direction, Endpoint, Mac, Transport};
 
 /// A flow that an action matched, as targets need it.
@@ -22,7 +23,7 @@ pub struct Hit<'a> {
     /// The way of what the LAN side sends.
     pub local_direction: Direction,
     /// Where the flow was seen.
-    pub interface: &'a str,
+    pub interface: &'a Interface,
     /// Conntrack mark, where it is known.
     pub mark: u32,
 }

@@ -19,7 +19,7 @@ pub struct Protocol {
     pub name: &'static str,
     /// Tag of the protocol category, such as `web`.
     pub category: &'static str,
-    /// Registered ports: they order the questions and give a guess, never an answer.
+    /// Registered ports: they give a guess where nobody has an answer.
     pub ports: &'static [(Transport, u16)],
 }
 

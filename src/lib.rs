@@ -9,13 +9,20 @@
 //! A module uses only modules of a lower rank (`tests/layering.rs`). The rank stands behind each:
 
 pub mod bytes; // rank 0
+pub mod interface; // rank 0
 pub mod net; // rank 0
+pub mod spelling; // rank 0
 pub mod time; // rank 0
 
 pub mod app; // rank 1
 pub mod effect; // rank 1
 pub mod facts; // rank 1
+pub mod json; // rank 1
 pub mod prefix; // rank 1
 pub mod wire; // rank 1
 
 pub mod dissect; // rank 2
+pub mod flow; // rank 2
+pub mod target; // rank 2
+
+pub mod engine; // rank 5

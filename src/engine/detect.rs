@@ -1,0 +1,356 @@
+//! Asks the dissectors about the first packets of a flow, each until it refuses.
+
+use crate::bytes::Stop;
+use crate::dissect::{self, Dissector};
+use crate::facts::{Facts, Lesson, Protocol};
+use crate::flow::{Flow, Gathering, Refusals, Stage};
+use crate::net::{Direction, Transport};
+use crate::prefix::{Chunk, Gathered, Prefix};
+use crate::time::Timestamp;
+use crate::wire::{Packet, TcpFlags};
+
+/// Packets with payload that a flow may take to be named. Of the labelled captures, none needs
+/// more; what has not shown itself by then has no beginning that anybody knows.
+const PACKETS_MAX: u16 = 12;
+/// Fresh starts of a flow whose first packet nobody knew: a lone keep-alive or hole punch before
+/// the real dialogue, or a connection that was picked up in its middle.
+const FRESH_STARTS_MAX: u16 = 5;
+
+/// What a packet changed about its flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing.
+    None,
+    /// The flow has a name now.
+    Named,
+    /// The facts were replaced by better ones.
+    Updated,
+    /// Nobody knows it; a guess may have been made.
+    GaveUp,
+}
+
+/// What the dissectors say together.
+enum Answer {
+    /// The one of that number knows it.
+    Facts(usize, Facts),
+    /// Nobody yet, but one or more wait for more.
+    NeedMore,
+    /// All refuse.
+    Nobody,
+}
+
+/// The dissectors sorted by what they are asked about.
+#[derive(Debug)]
+pub struct Detector {
+    tcp: Vec<(usize, &'static Dissector)>,
+    udp: Vec<(usize, &'static Dissector)>,
+    other: Vec<(usize, &'static Dissector)>,
+    /// Registered ports, sorted, for guesses.
+    ports: Vec<((Transport, u16), &'static Protocol)>,
+}
+
+impl Default for Detector {
+    fn default() -> Self {
+        let over = |wanted: fn(&Transport) -> bool| {
+            let all = dissect::ALL.iter().copied().enumerate();
+            all.filter(|(_, dissector)| dissector.over.iter().any(wanted)).collect()
+        };
+        let mut ports: Vec<_> = dissect::ALL
+            .iter()
+            .flat_map(|dissector| dissector.protocols)
+            .flat_map(|&protocol| protocol.ports.iter().map(move |port| (*port, protocol)))
+            .collect();
+        ports.sort_by_key(|(port, _)| *port);
+        Detector {
+            tcp: over(|transport| *transport == Transport::Tcp),
+            udp: over(|transport| *transport == Transport::Udp),
+            other: over(|transport| matches!(transport, Transport::Other(_))),
+            ports,
+        }
+    }
+}
+
+impl Detector {
+    /// Looks at a packet of a flow that is not decided.
+    pub fn look(
+        &self,
+        flow: &mut Flow,
+        packet: &Packet<'_>,
+        direction: Direction,
+        at: Timestamp,
+    ) -> Progress {
+        if packet.payload.is_empty() && matches!(packet.transport, Transport::Tcp | Transport::Udp)
+        {
+            return Progress::None;
+        }
+        flow.detection.packets = flow.detection.packets.saturating_add(1);
+        match flow.detection.gathering.take() {
+            None if is_in_sequence(flow, packet, direction) => {
+                self.look_at_first(flow, packet, direction, at)
+            }
+            None => {
+                let gathering = start_gathering(flow);
+                self.look_further(flow, gathering, packet, direction, at)
+            }
+            Some(gathering) => self.look_further(flow, gathering, packet, direction, at),
+        }
+    }
+
+    /// The flow ends or its room is needed: decides with what there is.
+    pub fn give_up(&self, flow: &mut Flow) -> Progress {
+        match (flow.detection.stage, flow.detection.gathering.take()) {
+            (Stage::Decided, _) => Progress::None,
+            (Stage::Pending, _) => {
+                flow.detection.stage = Stage::Decided;
+                Progress::None
+            }
+            (Stage::Undecided, None) => self.guess(flow),
+            (Stage::Undecided, Some(gathering)) => {
+                let mut prefix = gathering.store.view(flow.key.transport(), flow.ends());
+                prefix.last_call = true;
+                let mut refusals = gathering.refusals;
+                match self.ask(&prefix, &mut refusals) {
+                    Answer::Facts(number, facts) => {
+                        self.settle(flow, number, Facts { pending: false, ..facts }, None)
+                    }
+                    Answer::NeedMore | Answer::Nobody => self.guess(flow),
+                }
+            }
+        }
+    }
+
+    /// What a packet of a named flow teaches about others.
+    pub fn learn(
+        &self,
+        flow: &Flow,
+        packet: &Packet<'_>,
+        direction: Direction,
+        at: Timestamp,
+        lessons: &mut Vec<Lesson>,
+    ) {
+        let dissector = flow.detection.dissector.and_then(|n| dissect::ALL.get(usize::from(n)));
+        if let Some(teach) = dissector.and_then(|dissector| dissector.teach) {
+            with_view(flow, packet, direction, at, |prefix| teach(prefix, lessons));
+        }
+    }
+
+    /// Whether every packet of the flow is wanted, named or not.
+    pub fn teaches(flow: &Flow) -> bool {
+        let dissector = flow.detection.dissector.and_then(|n| dissect::ALL.get(usize::from(n)));
+        dissector.is_some_and(|dissector| dissector.teach.is_some())
+    }
+
+    /// Without memory: most flows are named by this.
+    fn look_at_first(
+        &self,
+        flow: &mut Flow,
+        packet: &Packet<'_>,
+        direction: Direction,
+        at: Timestamp,
+    ) -> Progress {
+        let mut refusals = Refusals::default();
+        let answer =
+            with_view(flow, packet, direction, at, |prefix| self.ask(prefix, &mut refusals));
+        let wants_more = match &answer {
+            Answer::Facts(_, facts) => facts.pending,
+            Answer::NeedMore => true,
+            Answer::Nobody => false,
+        };
+        let gathering = wants_more.then(|| {
+            let mut gathering = start_gathering(flow);
+            store(&mut gathering.store, packet, direction, at);
+            gathering.refusals = refusals;
+            gathering
+        });
+        self.conclude(flow, answer, gathering)
+    }
+
+    fn look_further(
+        &self,
+        flow: &mut Flow,
+        mut gathering: Box<Gathering>,
+        packet: &Packet<'_>,
+        direction: Direction,
+        at: Timestamp,
+    ) -> Progress {
+        store(&mut gathering.store, packet, direction, at);
+        if flow.detection.stage == Stage::Pending {
+            return self.look_for_update(flow, gathering);
+        }
+        let view = gathering.store.view(flow.key.transport(), flow.ends());
+        let mut refusals = gathering.refusals;
+        let answer = self.ask(&view, &mut refusals);
+        gathering.refusals = refusals;
+        self.conclude(flow, answer, Some(gathering))
+    }
+
+    fn conclude(
+        &self,
+        flow: &mut Flow,
+        answer: Answer,
+        gathering: Option<Box<Gathering>>,
+    ) -> Progress {
+        match answer {
+            Answer::Facts(number, facts) => self.settle(flow, number, facts, gathering),
+            Answer::NeedMore => {
+                let full = gathering.as_ref().is_some_and(|gathering| gathering.store.is_full());
+                flow.detection.gathering = gathering;
+                if full || flow.detection.packets >= PACKETS_MAX {
+                    return self.give_up(flow);
+                }
+                Progress::None
+            }
+            Answer::Nobody => self.nobody(flow),
+        }
+    }
+
+    /// Asks again the dissector that has named the flow and waits for more.
+    fn look_for_update(&self, flow: &mut Flow, gathering: Box<Gathering>) -> Progress {
+        let dissector = flow.detection.dissector.and_then(|n| dissect::ALL.get(usize::from(n)));
+        let mut view = gathering.store.view(flow.key.transport(), flow.ends());
+        view.last_call = flow.detection.packets >= PACKETS_MAX || gathering.store.is_full();
+        let answer = dissector.map(|dissector| (dissector.dissect)(&view));
+        let detection = &mut flow.detection;
+        match answer {
+            Some(Ok(facts)) => {
+                let keep = facts.pending && !view.last_call;
+                detection.stage = if keep { Stage::Pending } else { Stage::Decided };
+                let news = detection.facts.as_deref() != Some(&facts);
+                detection.facts = Some(Box::new(facts));
+                detection.gathering = keep.then_some(gathering);
+                if news {
+                    detection.updated = true;
+                    Progress::Updated
+                } else {
+                    Progress::None
+                }
+            }
+            Some(Err(Stop::NeedMore)) if !view.last_call => {
+                detection.gathering = Some(gathering);
+                Progress::None
+            }
+            _ => {
+                detection.stage = Stage::Decided;
+                Progress::None
+            }
+        }
+    }
+
+    /// Asks those that have not refused, in their order, and notes who refuses now.
+    fn ask(&self, prefix: &Prefix<'_>, refusals: &mut Refusals) -> Answer {
+        let (list, filter) = match prefix.transport {
+            Transport::Tcp => (&self.tcp, false),
+            Transport::Udp => (&self.udp, false),
+            Transport::Other(_) => (&self.other, true),
+        };
+        let mut answer = Answer::Nobody;
+        for &(number, dissector) in list {
+            if refusals.has(number) || (filter && !dissector.over.contains(&prefix.transport)) {
+                continue;
+            }
+            match (dissector.dissect)(prefix) {
+                Ok(facts) => return Answer::Facts(number, facts),
+                Err(Stop::NeedMore) => answer = Answer::NeedMore,
+                Err(Stop::NotMine | Stop::Malformed) => refusals.note(number),
+            }
+        }
+        answer
+    }
+
+    fn settle(
+        &self,
+        flow: &mut Flow,
+        number: usize,
+        facts: Facts,
+        gathering: Option<Box<Gathering>>,
+    ) -> Progress {
+        let detection = &mut flow.detection;
+        detection.stage = if facts.pending { Stage::Pending } else { Stage::Decided };
+        detection.gathering = gathering.filter(|_| facts.pending);
+        detection.dissector = u16::try_from(number).ok();
+        detection.facts = Some(Box::new(facts));
+        detection.guessed = false;
+        Progress::Named
+    }
+
+    /// All have refused what there is.
+    fn nobody(&self, flow: &mut Flow) -> Progress {
+        let may_start_afresh = match flow.key.transport() {
+            Transport::Tcp => flow.opened == [None; 2],
+            Transport::Udp => true,
+            Transport::Other(_) => false,
+        };
+        if may_start_afresh && flow.detection.packets < FRESH_STARTS_MAX {
+            return Progress::None;
+        }
+        self.guess(flow)
+    }
+
+    /// The protocol whose registered port an end uses, the other side's port first.
+    fn guess(&self, flow: &mut Flow) -> Progress {
+        let transport = flow.key.transport();
+        let [original, reply] = flow.ends();
+        let registered = |port: u16| {
+            let at = self.ports.binary_search_by_key(&(transport, port), |(key, _)| *key).ok()?;
+            self.ports.get(at).map(|(_, protocol)| *protocol)
+        };
+        let guess = registered(reply.port).or_else(|| registered(original.port));
+        let detection = &mut flow.detection;
+        detection.stage = Stage::Decided;
+        detection.guessed = guess.is_some();
+        detection.facts = guess.map(|protocol| Box::new(Facts::of(protocol)));
+        Progress::GaveUp
+    }
+}
+
+fn start_gathering(flow: &Flow) -> Box<Gathering> {
+    let mut gathering = Box::<Gathering>::default();
+    for (direction, opened) in [Direction::Original, Direction::Reply].into_iter().zip(flow.opened)
+    {
+        if let Some(sequence) = opened {
+            gathering.store.open(direction, sequence);
+        }
+    }
+    gathering
+}
+
+fn store(store: &mut Gathered, packet: &Packet<'_>, direction: Direction, at: Timestamp) {
+    match packet.tcp {
+        Some(tcp) => {
+            // A SYN takes one number of its own (TCP Fast Open puts payload behind it).
+            let sequence = tcp.sequence.wrapping_add(u32::from(tcp.flags.contains(TcpFlags::SYN)));
+            store.segment(direction, at, sequence, packet.payload);
+        }
+        None => store.datagram(direction, at, packet.payload),
+    }
+}
+
+/// Whether the packet's payload is the first of its direction, with nothing missing before it.
+fn is_in_sequence(flow: &Flow, packet: &Packet<'_>, direction: Direction) -> bool {
+    let opened = flow.opened.get(direction.index()).copied().flatten();
+    match (packet.tcp, opened) {
+        (Some(tcp), Some(sequence)) => {
+            tcp.sequence.wrapping_add(u32::from(tcp.flags.contains(TcpFlags::SYN)))
+                == sequence.wrapping_add(1)
+        }
+        _ => true,
+    }
+}
+
+/// Calls `look` with a view of that one packet.
+fn with_view<T>(
+    flow: &Flow,
+    packet: &Packet<'_>,
+    direction: Direction,
+    at: Timestamp,
+    look: impl FnOnce(&Prefix<'_>) -> T,
+) -> T {
+    let chunk = [Chunk { direction, at, start: 0, len: packet.payload.len() }];
+    let bytes = match direction {
+        Direction::Original => [packet.payload, &[]],
+        Direction::Reply => [&[], packet.payload],
+    };
+    let mut prefix = Prefix::new(flow.key.transport(), flow.ends(), bytes, &chunk);
+    prefix.from_start = packet.transport != Transport::Tcp || flow.opened != [None; 2];
+    look(&prefix)
+}

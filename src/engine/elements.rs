@@ -1,0 +1,321 @@
+//! The members of sets that live because of flows: counted, refreshed, released.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::hash::BuildHasher;
+use std::time::Duration;
+
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
+
+use crate::effect::{Effect, Element, SetId};
+use crate::time::Timestamp;
+
+/// Reference-counted members of all sets.
+#[derive(Debug, Default)]
+pub struct Elements {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    index: HashTable<u32>,
+    hasher: RandomState,
+    /// When to look at which member again, with the member's turn at the time of writing: an
+    /// entry of an earlier turn is void.
+    timers: BinaryHeap<Reverse<(Timestamp, u32, u32)>>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    /// `None`: the slot is free.
+    member: Option<Member>,
+    turn: u32,
+}
+
+#[derive(Debug)]
+struct Member {
+    set: SetId,
+    element: Element,
+    /// How many wants of flows hold it; 0 while it lingers.
+    holders: u32,
+    timeout: Option<Duration>,
+    linger: Duration,
+}
+
+impl Elements {
+    /// One more flow wants that member. Gives its number, for [`Elements::release`].
+    pub fn acquire(
+        &mut self,
+        now: Timestamp,
+        (set, element): (SetId, Element),
+        (timeout, linger): (Option<Duration>, Duration),
+        effects: &mut Vec<Effect>,
+    ) -> u32 {
+        let hash = self.hasher.hash_one((set, &element));
+        let slots = &self.slots;
+        let found = self.index.find(hash, |number| {
+            member(slots, *number).is_some_and(|m| m.set == set && m.element == element)
+        });
+        if let Some(&number) = found {
+            self.reacquire(now, number, timeout, linger, effects);
+            return number;
+        }
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { member: None, turn: 0 });
+            u32::try_from(self.slots.len().saturating_sub(1)).unwrap_or(u32::MAX)
+        });
+        effects.push(Effect::Add { set, element: element.clone(), timeout });
+        if let Some(slot) = self.slots.get_mut(number as usize) {
+            slot.member = Some(Member { set, element, holders: 1, timeout, linger });
+        }
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.index.insert_unique(hash, number, |number| {
+            member(slots, *number).map_or(0, |m| hasher.hash_one((m.set, &m.element)))
+        });
+        self.schedule_refresh(now, number);
+        number
+    }
+
+    fn reacquire(
+        &mut self,
+        now: Timestamp,
+        number: u32,
+        timeout: Option<Duration>,
+        linger: Duration,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(slot) = self.slots.get_mut(number as usize) else { return };
+        let Some(member) = slot.member.as_mut() else { return };
+        let lingered = member.holders == 0;
+        member.holders = member.holders.saturating_add(1);
+        member.linger = member.linger.max(linger);
+        let longer = match (member.timeout, timeout) {
+            (Some(old), Some(new)) => new > old,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if longer {
+            member.timeout = timeout;
+        }
+        if let Some(timeout) = member.timeout.filter(|_| lingered || longer) {
+            let (set, element) = (member.set, member.element.clone());
+            effects.push(Effect::Refresh { set, element, timeout });
+        }
+        if lingered || longer {
+            slot.turn = slot.turn.wrapping_add(1);
+            self.schedule_refresh(now, number);
+        }
+    }
+
+    /// A flow no longer wants the member. With the last one it goes, at once or after its linger.
+    pub fn release(&mut self, now: Timestamp, number: u32, effects: &mut Vec<Effect>) {
+        let Some(slot) = self.slots.get_mut(number as usize) else { return };
+        let Some(member) = slot.member.as_mut() else { return };
+        member.holders = member.holders.saturating_sub(1);
+        if member.holders > 0 {
+            return;
+        }
+        if member.linger.is_zero() {
+            self.remove(number, effects);
+        } else {
+            slot.turn = slot.turn.wrapping_add(1);
+            let until = now.after(member.linger);
+            // The kernel's clock must not run out before ours.
+            if let Some(timeout) = member.timeout {
+                let timeout = timeout.max(member.linger);
+                let (set, element) = (member.set, member.element.clone());
+                effects.push(Effect::Refresh { set, element, timeout });
+            }
+            self.timers.push(Reverse((until, number, slot.turn)));
+        }
+    }
+
+    /// A flow was evicted though it may live on: a member with a timeout is left to the kernel,
+    /// one without goes, since nobody else would ever take it out.
+    pub fn abandon(&mut self, number: u32, effects: &mut Vec<Effect>) {
+        let Some(member) = self.slots.get_mut(number as usize).and_then(|s| s.member.as_mut())
+        else {
+            return;
+        };
+        member.holders = member.holders.saturating_sub(1);
+        if member.holders == 0 {
+            let expires = member.timeout.is_some();
+            let mut removal = Vec::new();
+            self.remove(number, &mut removal);
+            effects.extend(removal.into_iter().filter(|_| !expires));
+        }
+    }
+
+    /// Does what is due: refreshes members whose flows live, ends those that lingered enough.
+    pub fn tick(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        while let Some(&Reverse((due, number, turn))) = self.timers.peek() {
+            if due > now {
+                break;
+            }
+            self.timers.pop();
+            let Some(slot) = self.slots.get(number as usize) else { continue };
+            let Some(member) = slot.member.as_ref().filter(|_| slot.turn == turn) else { continue };
+            if member.holders == 0 {
+                self.remove(number, effects);
+            } else if let Some(timeout) = member.timeout {
+                let (set, element) = (member.set, member.element.clone());
+                effects.push(Effect::Refresh { set, element, timeout });
+                self.schedule_refresh(now, number);
+            }
+        }
+    }
+
+    /// When [`Elements::tick`] next has something to do (at the latest: a void entry may be first).
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.timers.peek().map(|Reverse((due, _, _))| *due)
+    }
+
+    /// Every live member with its timeout, for putting back what somebody else took out.
+    pub fn iter(&self) -> impl Iterator<Item = (SetId, &Element, Option<Duration>)> {
+        let members = self.slots.iter().filter_map(|slot| slot.member.as_ref());
+        members.map(|member| (member.set, &member.element, member.timeout))
+    }
+
+    /// How many members there are.
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// At half the timeout, so that one lost message costs nothing.
+    fn schedule_refresh(&mut self, now: Timestamp, number: u32) {
+        let Some(slot) = self.slots.get(number as usize) else { return };
+        if let Some(timeout) = slot.member.as_ref().and_then(|member| member.timeout) {
+            self.timers.push(Reverse((now.after(timeout / 2), number, slot.turn)));
+        }
+    }
+
+    fn remove(&mut self, number: u32, effects: &mut Vec<Effect>) {
+        let Some(slot) = self.slots.get_mut(number as usize) else { return };
+        let Some(Member { set, element, .. }) = slot.member.take() else { return };
+        slot.turn = slot.turn.wrapping_add(1);
+        let hash = self.hasher.hash_one((set, &element));
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == number) {
+            entry.remove();
+        }
+        self.free.push(number);
+        effects.push(Effect::Remove { set, element });
+    }
+}
+
+fn member(slots: &[Slot], number: u32) -> Option<&Member> {
+    slots.get(number as usize)?.member.as_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effect::Part;
+
+    fn key(port: u16) -> (SetId, Element) {
+        (SetId(0), Element(Box::new([Part::Port(port)])))
+    }
+
+    fn secs(s: u64) -> Timestamp {
+        Timestamp::from_micros(s * 1_000_000)
+    }
+
+    fn told(effects: &mut Vec<Effect>) -> Vec<String> {
+        effects
+            .drain(..)
+            .map(|effect| match effect {
+                Effect::Add { element, timeout, .. } => {
+                    format!("add {element} {}", timeout.map_or(0, |t| t.as_secs()))
+                }
+                Effect::Refresh { element, timeout, .. } => {
+                    format!("refresh {element} {}", timeout.as_secs())
+                }
+                Effect::Remove { element, .. } => format!("remove {element}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_shared_member_goes_with_its_last_flow() {
+        let (mut elements, mut effects) = (Elements::default(), Vec::new());
+        let life = (Some(Duration::from_secs(10)), Duration::ZERO);
+        let first = elements.acquire(secs(0), key(1), life, &mut effects);
+        let second = elements.acquire(secs(3), key(1), life, &mut effects);
+        assert_eq!((first, told(&mut effects)), (second, vec!["add 1 10".to_owned()]));
+        elements.release(secs(4), first, &mut effects);
+        elements.tick(secs(5), &mut effects);
+        assert_eq!(
+            told(&mut effects),
+            ["refresh 1 10"],
+            "at half its life, since one flow is left"
+        );
+        elements.release(secs(6), second, &mut effects);
+        assert_eq!(told(&mut effects), ["remove 1"]);
+        elements.tick(secs(100), &mut effects);
+        assert!(effects.is_empty() && elements.is_empty() && elements.next_deadline().is_none());
+    }
+
+    #[test]
+    fn a_long_flow_keeps_its_member_alive() {
+        let (mut elements, mut effects) = (Elements::default(), Vec::new());
+        elements.acquire(
+            secs(0),
+            key(1),
+            (Some(Duration::from_secs(10)), Duration::ZERO),
+            &mut effects,
+        );
+        let mut alive_until = secs(10);
+        for now in 1..60 {
+            effects.clear();
+            elements.tick(secs(now), &mut effects);
+            if !effects.is_empty() {
+                alive_until = secs(now + 10);
+            }
+            assert!(alive_until > secs(now), "gone at {now} s");
+        }
+    }
+
+    #[test]
+    fn linger_outlives_the_flow_and_is_taken_up_again() {
+        let (mut elements, mut effects) = (Elements::default(), Vec::new());
+        let life = (Some(Duration::from_secs(10)), Duration::from_secs(60));
+        let number = elements.acquire(secs(0), key(1), life, &mut effects);
+        elements.release(secs(1), number, &mut effects);
+        assert_eq!(told(&mut effects), ["add 1 10", "refresh 1 60"]);
+        let number = elements.acquire(secs(30), key(1), life, &mut effects);
+        assert_eq!(told(&mut effects), ["refresh 1 10"]);
+        elements.tick(secs(62), &mut effects);
+        assert_eq!(told(&mut effects), ["refresh 1 10"], "the old linger is void");
+        elements.release(secs(63), number, &mut effects);
+        elements.tick(secs(122), &mut effects);
+        elements.tick(secs(123), &mut effects);
+        assert_eq!(told(&mut effects), ["refresh 1 60", "remove 1"]);
+    }
+
+    #[test]
+    fn the_longer_timeout_counts() {
+        let (mut elements, mut effects) = (Elements::default(), Vec::new());
+        let life = |s| (Some(Duration::from_secs(s)), Duration::ZERO);
+        elements.acquire(secs(0), key(1), life(10), &mut effects);
+        elements.acquire(secs(0), key(1), life(5), &mut effects);
+        elements.acquire(secs(0), key(1), life(40), &mut effects);
+        assert_eq!(told(&mut effects), ["add 1 10", "refresh 1 40"]);
+        elements.tick(secs(19), &mut effects);
+        assert!(effects.is_empty());
+    }
+
+    #[test]
+    fn an_evicted_flow_leaves_its_member_to_the_kernels_clock() {
+        let (mut elements, mut effects) = (Elements::default(), Vec::new());
+        let ticking = (Some(Duration::from_secs(10)), Duration::ZERO);
+        let first = elements.acquire(secs(0), key(1), ticking, &mut effects);
+        let second = elements.acquire(secs(0), key(2), (None, Duration::ZERO), &mut effects);
+        effects.clear();
+        elements.abandon(first, &mut effects);
+        elements.abandon(second, &mut effects);
+        assert_eq!(told(&mut effects), ["remove 2"]);
+        assert!(elements.is_empty());
+    }
+}

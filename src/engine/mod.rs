@@ -1,0 +1,3 @@
+//! The pipeline.
+pub mod detect;
+pub mod elements;

@@ -1,0 +1,286 @@
+//! Flows: both directions of one 5-tuple, in one bounded table.
+
+mod key;
+mod side;
+mod table;
+
+pub use key::{FlowKey, Sender};
+pub use side::{Locality, OtherType, Sides};
+pub use table::{FLOWS_MAX_DEFAULT, FlowId, FlowTable, IdleTimeouts};
+
+use crate::app::AppId;
+use crate::facts::Facts;
+use crate::net::{Direction, Endpoint, Mac};
+use crate::prefix::Gathered;
+use crate::time::Timestamp;
+use crate::wire::{Packet, TcpFlags, TcpInfo};
+
+/// Both directions of one 5-tuple.
+#[derive(Debug)]
+pub struct Flow {
+    /// The 5-tuple.
+    pub key: FlowKey,
+    /// Which end of the key sent the first packet.
+    pub originator: Sender,
+    /// Which end is the LAN's.
+    pub sides: Sides,
+    /// Number of the interface it was seen on.
+    pub interface: u8,
+    /// DSCP of the first packet: 0 to 63.
+    pub dscp: u8,
+    /// Outermost VLAN id of the first packet.
+    pub vlan: Option<u16>,
+    /// Hardware addresses of originator and destination in the first packet.
+    pub macs: [Option<Mac>; 2],
+    /// When the first packet was captured.
+    pub first_seen: Timestamp,
+    /// When the newest packet was captured.
+    pub last_seen: Timestamp,
+    /// Packets of each direction.
+    pub packets: [u32; 2],
+    /// IP bytes of each direction.
+    pub bytes: [u64; 2],
+    /// TCP: sequence numbers of the originator's SYN and of the answer's, where they were seen.
+    pub opened: [Option<u32>; 2],
+    /// How far a TCP connection has come to its end.
+    pub ending: Ending,
+    /// What dissection knows and does.
+    pub detection: Detection,
+    /// Elements that live because of this flow, as numbers of the engine's element table.
+    pub held: Vec<u32>,
+}
+
+/// What of a TCP connection's end was seen.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ending {
+    /// FIN of the originator, FIN of the other end.
+    pub fin: [bool; 2],
+    /// RST of either.
+    pub reset: bool,
+}
+
+impl Ending {
+    /// Whether the connection is closed: both ends said so, or one broke it off.
+    pub const fn is_over(&self) -> bool {
+        self.reset || (self.fin[0] && self.fin[1])
+    }
+}
+
+/// How far dissection of a flow has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Dissectors are asked.
+    Undecided,
+    /// Named; the dissector that named it waits for more.
+    Pending,
+    /// Over.
+    Decided,
+}
+
+/// What dissection knows of a flow.
+#[derive(Debug)]
+pub struct Detection {
+    /// How far it is.
+    pub stage: Stage,
+    /// The protocol comes from a port number or transport alone.
+    pub guessed: bool,
+    /// Facts were replaced after the flow was first named.
+    pub updated: bool,
+    /// Packets that dissection looked at.
+    pub packets: u16,
+    /// Number of the dissector that named the flow, in `dissect::ALL`.
+    pub dissector: Option<u16>,
+    /// What it found.
+    pub facts: Option<Box<Facts>>,
+    /// The application, once one is known.
+    pub app: Option<AppId>,
+    /// A DNS answer to the local side that named the other side's address.
+    pub hint: Option<Box<str>>,
+    /// The first bytes, while they are needed.
+    pub gathering: Option<Box<Gathering>>,
+}
+
+/// The memory of an undecided flow.
+#[derive(Debug, Default)]
+pub struct Gathering {
+    /// Its first bytes.
+    pub store: Gathered,
+    /// Who need not be asked again.
+    pub refusals: Refusals,
+}
+
+/// How many dissectors [`Refusals`] can tell apart; one of a higher number is asked every time.
+const REFUSALS_MAX: usize = 256;
+
+/// Which dissectors have refused a flow.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Refusals([u32; REFUSALS_MAX / 32]);
+
+impl Refusals {
+    /// Whether the dissector of that number has refused.
+    pub fn has(&self, dissector: usize) -> bool {
+        let word = self.0.get(dissector / 32).copied().unwrap_or(0);
+        word >> (dissector % 32) & 1 == 1
+    }
+
+    /// Notes that the dissector of that number refuses.
+    pub fn note(&mut self, dissector: usize) {
+        if let Some(word) = self.0.get_mut(dissector / 32) {
+            *word |= 1 << (dissector % 32);
+        }
+    }
+}
+
+impl Flow {
+    /// The flow that `packet`, its first, begins. Counts nothing yet.
+    pub fn new(packet: &Packet<'_>, at: Timestamp, interface: u8, locality: &Locality) -> Self {
+        let (source, destination) = ends_of(packet);
+        let (key, originator) = FlowKey::new(packet.transport, source, destination);
+        Flow {
+            key,
+            originator,
+            sides: locality.sides(packet.source, packet.destination),
+            interface,
+            dscp: packet.dscp,
+            vlan: packet.vlan,
+            macs: [packet.source_mac, packet.destination_mac],
+            first_seen: at,
+            last_seen: at,
+            packets: [0; 2],
+            bytes: [0; 2],
+            opened: [None; 2],
+            ending: Ending::default(),
+            detection: Detection {
+                stage: Stage::Undecided,
+                guessed: false,
+                updated: false,
+                packets: 0,
+                dissector: None,
+                facts: None,
+                app: None,
+                hint: None,
+                gathering: None,
+            },
+            held: Vec::new(),
+        }
+    }
+
+    /// Counts a packet of that direction and follows the connection's opening and end.
+    pub fn count(&mut self, packet: &Packet<'_>, direction: Direction, at: Timestamp) {
+        self.last_seen = self.last_seen.max(at);
+        let side = direction.index();
+        if let (Some(packets), Some(bytes)) = (self.packets.get_mut(side), self.bytes.get_mut(side))
+        {
+            *packets = packets.saturating_add(1);
+            *bytes = bytes.saturating_add(u64::from(packet.ip_len));
+        }
+        let Some(tcp) = packet.tcp else { return };
+        if let Some(fin) = self.ending.fin.get_mut(side) {
+            *fin |= tcp.flags.contains(TcpFlags::FIN);
+        }
+        self.ending.reset |= tcp.flags.contains(TcpFlags::RST);
+        if let Some(opened) =
+            self.opened.get_mut(side).filter(|_| tcp.flags.contains(TcpFlags::SYN))
+        {
+            opened.get_or_insert(tcp.sequence);
+        }
+    }
+
+    /// Whether `tcp` opens a new connection where this one has ended.
+    pub fn is_reopened_by(&self, tcp: &TcpInfo) -> bool {
+        self.ending.is_over()
+            && tcp.flags.contains(TcpFlags::SYN)
+            && !tcp.flags.contains(TcpFlags::ACK)
+    }
+
+    /// Originator and destination.
+    pub fn ends(&self) -> [Endpoint; 2] {
+        self.key.ends(self.originator)
+    }
+
+    /// The LAN side.
+    pub fn local(&self) -> Endpoint {
+        self.end(self.sides.local)
+    }
+
+    /// The far side.
+    pub fn other(&self) -> Endpoint {
+        self.end(self.sides.local.flipped())
+    }
+
+    /// Hardware address of the LAN side.
+    pub const fn local_mac(&self) -> Option<Mac> {
+        match self.sides.local {
+            Direction::Original => self.macs[0],
+            Direction::Reply => self.macs[1],
+        }
+    }
+
+    /// Hardware address of the far side (the router's, for what is elsewhere).
+    pub const fn other_mac(&self) -> Option<Mac> {
+        match self.sides.local {
+            Direction::Original => self.macs[1],
+            Direction::Reply => self.macs[0],
+        }
+    }
+
+    fn end(&self, sender: Direction) -> Endpoint {
+        let [original, reply] = self.ends();
+        if sender == Direction::Original { original } else { reply }
+    }
+}
+
+/// Source and destination of a packet as endpoints.
+pub const fn ends_of(packet: &Packet<'_>) -> (Endpoint, Endpoint) {
+    (
+        Endpoint { addr: packet.source, port: packet.source_port },
+        Endpoint { addr: packet.destination, port: packet.destination_port },
+    )
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::net::Transport;
+
+    /// A packet without payload from 10.0.0.1 to 192.0.2.1:443.
+    pub(crate) fn packet(transport: Transport, source_port: u16) -> Packet<'static> {
+        Packet {
+            source_mac: None,
+            destination_mac: None,
+            vlan: None,
+            source: [10, 0, 0, 1].into(),
+            destination: [192, 0, 2, 1].into(),
+            transport,
+            source_port,
+            destination_port: 443,
+            dscp: 0,
+            tcp: None,
+            payload: &[],
+            payload_len: 0,
+            ip_len: 40,
+        }
+    }
+
+    #[test]
+    fn sides_ends_and_counters_follow_the_packets() {
+        let first = packet(Transport::Tcp, 5000);
+        let mut flow = Flow::new(&first, Timestamp::ZERO, 0, &Locality::default());
+        flow.count(&first, Direction::Original, Timestamp::from_micros(5));
+        flow.count(&first, Direction::Reply, Timestamp::from_micros(3));
+        assert_eq!((flow.packets, flow.bytes), ([1, 1], [40, 40]));
+        assert_eq!(flow.last_seen.as_micros(), 5, "time does not run back");
+        assert_eq!((flow.local().port, flow.other().port), (5000, 443));
+        assert_eq!(flow.ends()[0], flow.local());
+    }
+
+    #[test]
+    fn refusals_are_remembered_per_dissector() {
+        let mut refusals = Refusals::default();
+        refusals.note(0);
+        refusals.note(131);
+        refusals.note(100_000);
+        let refused: Vec<usize> = (0..300).filter(|n| refusals.has(*n)).collect();
+        assert_eq!(refused, [0, 131]);
+    }
+}

@@ -1,0 +1,53 @@
+//! Targets: what a match of an action keeps up to date. One file per kind, one list of kinds.
+
+mod ipset;
+mod set;
+
+pub use set::{Dimension, Family, Home, SET_NAME_MAX, SetSpec, Sets};
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use crate::effect::{Element, Hit, SetId};
+use crate::json::Object;
+
+/// What a matching flow wants while it lives and matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Want {
+    /// A member of a set.
+    Member {
+        /// Which set.
+        set: SetId,
+        /// The member.
+        element: Element,
+        /// Its life without refresh; `None`: for ever.
+        timeout: Option<Duration>,
+        /// How long it stays after the last flow that wants it.
+        linger: Duration,
+    },
+}
+
+/// A target of the configuration, ready to use.
+pub trait Target: Debug {
+    /// Adds what a match of this flow wants.
+    fn apply(&self, hit: &Hit<'_>, sets: &Sets, wants: &mut Vec<Want>);
+}
+
+/// A kind of target: `target_type` in the configuration.
+#[derive(Debug)]
+pub struct Kind {
+    /// The word.
+    pub name: &'static str,
+    /// What it does, one line for people.
+    pub doc: &'static str,
+    /// Reads its own properties. `None` if they are refused; the reasons are among the findings.
+    pub parse: fn(&Object<'_>, &mut Sets) -> Option<Box<dyn Target>>,
+}
+
+/// Every kind there is.
+pub static KINDS: &[&Kind] = &[&ipset::IPSET];
+
+/// The kind of that name.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name).copied()
+}

@@ -1,0 +1,277 @@
+//! What the configuration says of kernel sets: names, key shapes, options.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::effect::{Element, Hit, Part, SetId};
+use crate::net::Transport;
+
+/// The longest name ipset takes, suffix included (IPSET_MAXNAMELEN less the final zero).
+pub const SET_NAME_MAX: usize = 31;
+
+/// One dimension of a set's key, as a place in a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dimension {
+    /// Address of the LAN side.
+    LocalAddr,
+    /// Address of the far side.
+    OtherAddr,
+    /// Transport and port of the far side: one dimension to ipset.
+    OtherProtoPort,
+    /// Transport.
+    Proto,
+    /// Port of the LAN side.
+    LocalPort,
+    /// Port of the far side.
+    OtherPort,
+    /// Hardware address of the LAN side.
+    LocalMac,
+    /// Hardware address of the far side.
+    OtherMac,
+    /// Conntrack mark.
+    Mark,
+    /// Interface the flow was seen on.
+    Interface,
+}
+
+/// Whose addresses a set holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+    /// Hardware addresses only: no family.
+    Mac,
+}
+
+impl Family {
+    /// What is put behind the configured name.
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Family::V4 => ".v4",
+            Family::V6 => ".v6",
+            Family::Mac => ".mac",
+        }
+    }
+}
+
+/// In which kernel system a set lives.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Home {
+    /// ipset.
+    Ipset,
+    /// nftables, in a table.
+    Nft {
+        /// `inet`, `ip`, `ip6`, `bridge`, `netdev`.
+        family: String,
+        /// The table's name.
+        table: String,
+    },
+}
+
+/// A kernel set as the configuration wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetSpec {
+    /// Where it lives.
+    pub home: Home,
+    /// Its name, suffix included.
+    pub name: String,
+    /// Whose addresses it holds.
+    pub family: Family,
+    /// The key, dimension by dimension.
+    pub shape: Vec<Dimension>,
+    /// Most elements, when nfa creates it.
+    pub max_elements: u32,
+    /// Life of an element without its flow; `None`: for ever.
+    pub timeout: Option<Duration>,
+    /// nfa creates it if it is missing.
+    pub managed: bool,
+    /// nfa empties it at start.
+    pub flush_on_create: bool,
+    /// nfa empties it at the end.
+    pub flush_on_destroy: bool,
+}
+
+impl fmt::Display for SetSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.home {
+            Home::Ipset => write!(f, "ipset {}", self.name),
+            Home::Nft { family, table } => write!(f, "nft set {family} {table} {}", self.name),
+        }
+    }
+}
+
+impl SetSpec {
+    /// The member that stands for a flow; `None` if the flow is of the other family or lacks a
+    /// dimension (a hardware address on a link that has none).
+    pub fn element(&self, hit: &Hit<'_>) -> Option<Element> {
+        let parts: Option<Box<[Part]>> =
+            self.shape.iter().map(|dimension| self.part(*dimension, hit)).collect();
+        parts.map(Element)
+    }
+
+    fn part(&self, dimension: Dimension, hit: &Hit<'_>) -> Option<Part> {
+        let addr = |addr: std::net::IpAddr| {
+            let of_family = match self.family {
+                Family::V4 => addr.is_ipv4(),
+                Family::V6 => addr.is_ipv6(),
+                Family::Mac => false,
+            };
+            of_family.then_some(Part::Addr(addr))
+        };
+        Some(match dimension {
+            Dimension::LocalAddr => return addr(hit.local.addr),
+            Dimension::OtherAddr => return addr(hit.other.addr),
+            Dimension::OtherProtoPort => {
+                Part::ProtoPort(hit.transport, kernel_port(hit.transport, hit.other.port))
+            }
+            Dimension::Proto => Part::Proto(hit.transport),
+            Dimension::LocalPort => Part::Port(kernel_port(hit.transport, hit.local.port)),
+            Dimension::OtherPort => Part::Port(kernel_port(hit.transport, hit.other.port)),
+            Dimension::LocalMac => Part::Mac(hit.local_mac?),
+            Dimension::OtherMac => Part::Mac(hit.other_mac?),
+            Dimension::Mark => Part::Mark(hit.mark),
+            Dimension::Interface => Part::Interface(hit.interface.name.as_str().into()),
+        })
+    }
+}
+
+/// The "port" that the kernel compares a packet of that transport with: type and code of an echo
+/// request for ICMP (ip_set_getport.c), 0 for transports without ports.
+fn kernel_port(transport: Transport, port: u16) -> u16 {
+    match transport {
+        Transport::ICMP => 8 << 8,
+        Transport::ICMPV6 => 128 << 8,
+        Transport::Tcp | Transport::Udp | Transport::Other(132 | 136) => port,
+        Transport::Other(_) => 0,
+    }
+}
+
+/// Every set that some target fills, each once.
+#[derive(Debug, Default)]
+pub struct Sets {
+    specs: Vec<SetSpec>,
+}
+
+impl Sets {
+    /// The number of that set. Two targets may fill one set if they agree on its key; options are
+    /// those of the first, but one that wants a timeout, to manage or to flush it gets its way.
+    ///
+    /// # Errors
+    /// The key the set has already, if it is another.
+    pub fn intern(&mut self, spec: SetSpec) -> Result<SetId, Vec<Dimension>> {
+        for (id, known) in (0..).map(SetId).zip(&mut self.specs) {
+            if known.home != spec.home || known.name != spec.name {
+                continue;
+            }
+            if known.shape != spec.shape {
+                return Err(known.shape.clone());
+            }
+            known.timeout = known.timeout.max(spec.timeout);
+            known.managed |= spec.managed;
+            known.flush_on_create |= spec.flush_on_create;
+            known.flush_on_destroy |= spec.flush_on_destroy;
+            return Ok(id);
+        }
+        // Each set needs a target of its own, so their number stays far below the bound.
+        let id = SetId(u16::try_from(self.specs.len()).unwrap_or(u16::MAX));
+        self.specs.push(spec);
+        Ok(id)
+    }
+
+    /// The set of that number.
+    pub fn get(&self, id: SetId) -> Option<&SetSpec> {
+        self.specs.get(usize::from(id.0))
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (SetId, &SetSpec)> {
+        (0..).map(SetId).zip(&self.specs)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.specs.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.specs.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::{Interface, Role};
+    use crate::net::{Direction, Endpoint};
+
+    fn spec(family: Family, shape: &[Dimension]) -> SetSpec {
+        SetSpec {
+            home: Home::Ipset,
+            name: format!("nfa.test{}", family.suffix()),
+            family,
+            shape: shape.to_vec(),
+            max_elements: 10,
+            timeout: None,
+            managed: true,
+            flush_on_create: false,
+            flush_on_destroy: false,
+        }
+    }
+
+    #[test]
+    fn elements_follow_shape_and_family() {
+        let interface = Interface { name: "br-lan".to_owned(), role: Role::Lan };
+        let end = |addr: &str, port| Endpoint { addr: addr.parse().unwrap(), port };
+        let mut hit = Hit {
+            transport: Transport::Udp,
+            local: end("192.168.1.50", 40000),
+            other: end("203.0.113.9", 5060),
+            local_mac: None,
+            other_mac: None,
+            local_direction: Direction::Original,
+            interface: &interface,
+            mark: 0,
+        };
+        use Dimension::{LocalAddr, LocalMac, OtherAddr, OtherPort, OtherProtoPort, Proto};
+        let text = |family, shape: &[Dimension], hit: &Hit<'_>| {
+            spec(family, shape).element(hit).map(|element| element.to_string())
+        };
+        let classic = [OtherAddr, OtherProtoPort, LocalAddr];
+        assert_eq!(
+            text(Family::V4, &classic, &hit).as_deref(),
+            Some("203.0.113.9,udp:5060,192.168.1.50")
+        );
+        assert_eq!(text(Family::V6, &classic, &hit), None, "a flow goes to its family's set only");
+        assert_eq!(text(Family::Mac, &[LocalMac], &hit), None, "no hardware address known");
+        let nft = [LocalAddr, Proto, OtherPort, OtherAddr];
+        assert_eq!(
+            text(Family::V4, &nft, &hit).as_deref(),
+            Some("192.168.1.50,udp,5060,203.0.113.9")
+        );
+        hit.transport = Transport::ICMP;
+        hit.other.port = 77; // an echo identifier, not a port
+        assert_eq!(
+            text(Family::V4, &[OtherAddr, OtherProtoPort], &hit).as_deref(),
+            Some("203.0.113.9,icmp:2048")
+        );
+    }
+
+    #[test]
+    fn a_set_has_one_shape_and_the_widest_options() {
+        let mut sets = Sets::default();
+        let first = sets.intern(spec(Family::V4, &[Dimension::OtherAddr])).unwrap();
+        let mut longer = spec(Family::V4, &[Dimension::OtherAddr]);
+        longer.timeout = Some(Duration::from_secs(60));
+        longer.flush_on_destroy = true;
+        assert_eq!(sets.intern(longer), Ok(first));
+        let merged = sets.get(first).unwrap();
+        assert_eq!(merged.timeout, Some(Duration::from_secs(60)));
+        assert!(merged.flush_on_destroy);
+        let other = spec(Family::V4, &[Dimension::OtherAddr, Dimension::OtherProtoPort]);
+        assert_eq!(sets.intern(other), Err(vec![Dimension::OtherAddr]));
+        assert_eq!(sets.intern(spec(Family::V6, &[Dimension::OtherAddr])), Ok(SetId(1)));
+    }
+}
