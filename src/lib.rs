@@ -12,6 +12,7 @@ pub mod bytes; // rank 0
 pub mod net; // rank 0
 pub mod time; // rank 0
 
+pub mod criteria; // rank 1
 pub mod effect; // rank 1
 pub mod facts; // rank 1
 pub mod prefix; // rank 1
