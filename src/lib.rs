@@ -15,6 +15,7 @@ pub mod spelling; // rank 0
 pub mod time; // rank 0
 
 pub mod app; // rank 1
+pub mod criteria; // rank 1
 pub mod effect; // rank 1
 pub mod facts; // rank 1
 pub mod json; // rank 1
