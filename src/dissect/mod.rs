@@ -4,6 +4,7 @@
 //! order of the questions where ports give no hint: the surer the evidence, the earlier.
 
 pub mod bittorrent;
+mod dns;
 #[cfg(test)]
 mod sample;
 mod sides;
@@ -30,4 +31,4 @@ pub struct Dissector {
 }
 
 /// Every dissector there is.
-pub static ALL: &[&Dissector] = &[&bittorrent::BITTORRENT];
+pub static ALL: &[&Dissector] = &[&bittorrent::BITTORRENT, &dns::DNS];
