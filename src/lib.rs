@@ -17,3 +17,5 @@ pub mod facts; // rank 1
 pub mod prefix; // rank 1
 
 pub mod dissect; // rank 2
+
+pub mod hints; // rank 3

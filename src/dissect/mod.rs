@@ -5,6 +5,9 @@
 
 pub mod bittorrent;
 mod dns;
+mod llmnr;
+mod mdns;
+mod netbios;
 #[cfg(test)]
 mod sample;
 mod sides;
@@ -31,4 +34,5 @@ pub struct Dissector {
 }
 
 /// Every dissector there is.
-pub static ALL: &[&Dissector] = &[&bittorrent::BITTORRENT, &dns::DNS];
+pub static ALL: &[&Dissector] =
+    &[&bittorrent::BITTORRENT, &mdns::MDNS, &llmnr::LLMNR, &netbios::NETBIOS, &dns::DNS];
