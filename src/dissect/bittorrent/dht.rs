@@ -10,8 +10,8 @@ use crate::bytes::{Reader, Stop};
 /// Openings with a node id that stand at the very start because keys are sorted.
 const OPENINGS: &[&[u8]] = &[b"d1:ad2:id20:", b"d1:rd2:id20:"];
 
-/// A 20-byte info hash if the message names the torrent that its sender asks for. Look-ups are
-/// iterative (BEP 5 "Routing Table"), so nobody asks on behalf of another.
+/// The info hash if the sender announces itself as a peer of that torrent. `get_peers` names one
+/// too, but clients also look up random ones to find more nodes.
 pub fn message(bytes: &[u8]) -> Result<Option<[u8; 20]>, Stop> {
     if bytes.first() != Some(&b'd') {
         return Err(Stop::NotMine);
@@ -24,13 +24,13 @@ pub fn message(bytes: &[u8]) -> Result<Option<[u8; 20]>, Stop> {
 
 fn whole(bytes: &[u8]) -> Result<Option<[u8; 20]>, Stop> {
     let mut reader = Reader::datagram(bytes);
-    let (mut kind, mut transaction, mut query, mut error) = (None, false, false, false);
+    let (mut kind, mut transaction, mut query, mut error) = (None, false, None, false);
     let (mut asked, mut answered, mut info_hash) = (false, false, None);
     bencode::dict(&mut reader, |key, mut value| {
         match key {
             b"y" => kind = bencode::bytes(&mut value)?.first().copied(),
             b"t" => transaction = !bencode::bytes(&mut value)?.is_empty(),
-            b"q" => query = !bencode::bytes(&mut value)?.is_empty(),
+            b"q" => query = Some(bencode::bytes(&mut value)?),
             b"a" => (asked, info_hash) = part(&mut value)?,
             b"r" => (answered, _) = part(&mut value)?,
             b"e" => error = is_error(&mut value)?,
@@ -39,12 +39,16 @@ fn whole(bytes: &[u8]) -> Result<Option<[u8; 20]>, Stop> {
         Ok(())
     })?;
     let certain = match kind {
-        Some(b'q') => query && asked,
+        Some(b'q') => query.is_some_and(|query| !query.is_empty()) && asked,
         Some(b'r') => answered,
         Some(b'e') => error,
         _ => false,
     };
-    if certain && transaction && reader.is_empty() { Ok(info_hash) } else { Err(Stop::NotMine) }
+    if certain && transaction && reader.is_empty() {
+        Ok(info_hash.filter(|_| query == Some(b"announce_peer")))
+    } else {
+        Err(Stop::NotMine)
+    }
 }
 
 /// `a` or `r`: whether it has a node id, and an info hash if there is one.
@@ -87,7 +91,14 @@ mod tests {
             ID,
             b"9:info_hash20:mnopqrstuvwxyz123456e1:q9:get_peers1:t2:aa1:y1:qe",
         ]);
-        assert_eq!(message(&lookup), Ok(Some(*b"mnopqrstuvwxyz123456")));
+        assert_eq!(message(&lookup), Ok(None));
+        let announce = join(&[
+            b"d1:ad2:id20:",
+            ID,
+            b"9:info_hash20:mnopqrstuvwxyz1234564:porti6881e5:token2:xye1:q13:announce_peer",
+            b"1:t2:aa1:y1:qe",
+        ]);
+        assert_eq!(message(&announce), Ok(Some(*b"mnopqrstuvwxyz123456")));
         let answer = join(&[b"d2:ip6:\x01\x02\x03\x04\x05\x061:rd2:id20:", ID, b"e1:t2:aa1:y1:re"]);
         assert_eq!(message(&answer), Ok(None));
         assert_eq!(message(b"d1:eli203e14:Protocol Errore1:t2:aa1:y1:ee"), Ok(None));
