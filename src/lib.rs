@@ -27,3 +27,5 @@ pub mod flow; // rank 2
 pub mod target; // rank 2
 
 pub mod engine; // rank 5
+
+pub mod hints; // rank 3

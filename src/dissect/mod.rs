@@ -3,6 +3,15 @@
 //! A dissector is a pure function from the prefix of a flow to facts. The order of [`ALL`] is the
 //! order of the questions where ports give no hint: the surer the evidence, the earlier.
 
+pub mod bittorrent;
+mod dns;
+mod llmnr;
+mod mdns;
+mod netbios;
+#[cfg(test)]
+mod sample;
+mod sides;
+
 use crate::bytes::Stop;
 use crate::facts::{Facts, Lesson, Protocol};
 use crate::net::Transport;
@@ -25,4 +34,5 @@ pub struct Dissector {
 }
 
 /// Every dissector there is.
-pub static ALL: &[&Dissector] = &[];
+pub static ALL: &[&Dissector] =
+    &[&bittorrent::BITTORRENT, &mdns::MDNS, &llmnr::LLMNR, &netbios::NETBIOS, &dns::DNS];

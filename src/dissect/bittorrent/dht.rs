@@ -1,0 +1,123 @@
+//! The Mainline DHT (BEP 5; BEP 32 for IPv6, BEP 42 for `ip`, BEP 44 for `get` and `put`).
+//!
+//! One datagram is one bencoded dictionary. Evidence asked for: the whole dictionary with `y`, `t`
+//! and the part that `y` announces; or, where the datagram is cut, one of the openings that have a
+//! 20-byte node id. The shortest of those is 12 fixed bytes: 2^-96 by chance.
+
+use super::bencode::{self, Token};
+use crate::bytes::{Reader, Stop};
+
+/// Openings with a node id that stand at the very start because keys are sorted.
+const OPENINGS: &[&[u8]] = &[b"d1:ad2:id20:", b"d1:rd2:id20:"];
+
+/// The info hash if the sender announces itself as a peer of that torrent. `get_peers` names one
+/// too, but clients also look up random ones to find more nodes.
+pub fn message(bytes: &[u8]) -> Result<Option<[u8; 20]>, Stop> {
+    if bytes.first() != Some(&b'd') {
+        return Err(Stop::NotMine);
+    }
+    match whole(bytes) {
+        Err(_) if OPENINGS.iter().any(|opening| bytes.starts_with(opening)) => Ok(None),
+        other => other,
+    }
+}
+
+fn whole(bytes: &[u8]) -> Result<Option<[u8; 20]>, Stop> {
+    let mut reader = Reader::datagram(bytes);
+    let (mut kind, mut transaction, mut query, mut error) = (None, false, None, false);
+    let (mut asked, mut answered, mut info_hash) = (false, false, None);
+    bencode::dict(&mut reader, |key, mut value| {
+        match key {
+            b"y" => kind = bencode::bytes(&mut value)?.first().copied(),
+            b"t" => transaction = !bencode::bytes(&mut value)?.is_empty(),
+            b"q" => query = Some(bencode::bytes(&mut value)?),
+            b"a" => (asked, info_hash) = part(&mut value)?,
+            b"r" => (answered, _) = part(&mut value)?,
+            b"e" => error = is_error(&mut value)?,
+            _ => {} // `v`, `ip`, `ro` and what else clients add
+        }
+        Ok(())
+    })?;
+    let certain = match kind {
+        Some(b'q') => query.is_some_and(|query| !query.is_empty()) && asked,
+        Some(b'r') => answered,
+        Some(b'e') => error,
+        _ => false,
+    };
+    if certain && transaction && reader.is_empty() {
+        Ok(info_hash.filter(|_| query == Some(b"announce_peer")))
+    } else {
+        Err(Stop::NotMine)
+    }
+}
+
+/// `a` or `r`: whether it has a node id, and an info hash if there is one.
+fn part(reader: &mut Reader<'_>) -> Result<(bool, Option<[u8; 20]>), Stop> {
+    let (mut id, mut info_hash) = (false, None);
+    bencode::dict(reader, |key, mut value| {
+        match key {
+            b"id" => id = bencode::bytes(&mut value)?.len() == 20,
+            b"info_hash" => info_hash = bencode::bytes(&mut value)?.try_into().ok(),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok((id, info_hash))
+}
+
+/// `e`: a list of a code from 201 to 399 (BEP 5 "Errors", BEP 44) and a text.
+fn is_error(reader: &mut Reader<'_>) -> Result<bool, Stop> {
+    if bencode::token(reader)? != Token::List {
+        return Ok(false);
+    }
+    let code = bencode::token(reader)?;
+    let text = bencode::token(reader)?;
+    Ok(matches!(code, Token::Integer(200..=399)) && matches!(text, Token::Bytes(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dissect::sample::{join, udp};
+
+    const ID: &[u8] = b"abcdefghij0123456789";
+
+    #[test]
+    fn queries_answers_and_errors_are_told_and_nothing_else() {
+        let ping = join(&[b"d1:ad2:id20:", ID, b"e1:q4:ping1:t2:aa1:y1:qe"]);
+        udp(6881, 51413).original(&ping).survives("BitTorrent");
+        let lookup = join(&[
+            b"d1:ad2:id20:",
+            ID,
+            b"9:info_hash20:mnopqrstuvwxyz123456e1:q9:get_peers1:t2:aa1:y1:qe",
+        ]);
+        assert_eq!(message(&lookup), Ok(None));
+        let announce = join(&[
+            b"d1:ad2:id20:",
+            ID,
+            b"9:info_hash20:mnopqrstuvwxyz1234564:porti6881e5:token2:xye1:q13:announce_peer",
+            b"1:t2:aa1:y1:qe",
+        ]);
+        assert_eq!(message(&announce), Ok(Some(*b"mnopqrstuvwxyz123456")));
+        let answer = join(&[b"d2:ip6:\x01\x02\x03\x04\x05\x061:rd2:id20:", ID, b"e1:t2:aa1:y1:re"]);
+        assert_eq!(message(&answer), Ok(None));
+        assert_eq!(message(b"d1:eli203e14:Protocol Errore1:t2:aa1:y1:ee"), Ok(None));
+        for wrong in [
+            &b"d1:eli7e14:Protocol Errore1:t2:aa1:y1:ee"[..], // no such code
+            b"d1:t2:aa1:y1:qe",                               // a query without a question
+            b"d1:eli203e14:Protocol Errore1:t2:aa1:y1:eeX",   // more behind the dictionary
+            b"de",
+            b"d",
+            b"d9999999999:",
+        ] {
+            assert_eq!(message(wrong), Err(Stop::NotMine), "{wrong:?}");
+            udp(6881, 6881).original(wrong).is_nobodys();
+        }
+    }
+
+    #[test]
+    fn a_cut_datagram_is_known_by_its_opening() {
+        let query = join(&[b"d1:ad2:id20:", ID, b"e1:q4:pi"]);
+        assert_eq!(message(&query), Ok(None));
+    }
+}

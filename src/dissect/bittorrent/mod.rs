@@ -1,0 +1,105 @@
+//! BitTorrent: peers over TCP and uTP, the DHT, local discovery, trackers.
+//!
+//! A false positive costs a user's call or game, a miss costs only a mark: every answer below
+//! rests on evidence whose odds by chance are stated beside it, the worst of them 2^-74. Ports
+//! prove nothing. Encrypted handshakes (MSE) look like random bytes, and nothing here guesses.
+
+mod bencode;
+mod dht;
+mod local;
+mod peer;
+mod tracker;
+mod utp;
+
+use crate::bytes::Stop;
+use crate::dissect::Dissector;
+use crate::dissect::sides::each;
+use crate::facts::{Detail, Facts, Protocol};
+use crate::net::Transport;
+use crate::prefix::Prefix;
+
+/// BitTorrent, whichever part of it.
+pub static PROTOCOL: Protocol = Protocol {
+    id: 37,
+    name: "BitTorrent",
+    category: "file-sharing",
+    ports: &[
+        (Transport::Tcp, 6881),
+        (Transport::Udp, 6881),
+        (Transport::Udp, 6771),
+        (Transport::Tcp, 51413),
+        (Transport::Udp, 51413),
+        (Transport::Udp, 1337),
+    ],
+};
+
+/// Asked before HTTP, whose requests a tracker's are too.
+pub static BITTORRENT: Dissector = Dissector {
+    name: "bittorrent",
+    over: &[Transport::Tcp, Transport::Udp],
+    protocols: &[&PROTOCOL],
+    dissect,
+    teach: None,
+};
+
+fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+    match prefix.transport {
+        Transport::Tcp => stream(prefix),
+        Transport::Udp => datagrams(prefix),
+        Transport::Other(_) => Err(Stop::NotMine),
+    }
+}
+
+fn facts(info_hash: Option<[u8; 20]>) -> Facts {
+    let mut facts = Facts::of(&PROTOCOL);
+    facts.details.extend(info_hash.map(Detail::BtInfoHash));
+    facts
+}
+
+fn stream(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+    each(prefix, |side| match side.first() {
+        Some(b'G' | b'H') => tracker::http(side).map(facts),
+        _ => peer::side(side).map(|shown| match shown {
+            peer::Shown::Handshake(info_hash) => {
+                // Named by its first 20 bytes; the torrent stands in the next 28.
+                let pending = info_hash.is_none() && !prefix.last_call;
+                Facts { pending, ..facts(info_hash) }
+            }
+            peer::Shown::Message => facts(None),
+        }),
+    })
+}
+
+/// One socket serves the DHT, uTP and UDP trackers, so a flow may show any of them first.
+fn datagrams(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+    let known = each(prefix, |datagram| match datagram.first() {
+        Some(b'd') => dht::message(datagram),
+        Some(b'B') => local::announce(datagram),
+        _ => Err(Stop::NotMine),
+    });
+    if let Ok(info_hash) = known {
+        return Ok(facts(info_hash));
+    }
+    let peers = match utp::conversation(prefix) {
+        Ok(info_hash) => return Ok(facts(info_hash)),
+        Err(stop) => stop,
+    };
+    match tracker::exchange(prefix) {
+        Ok(exchange) => {
+            // The torrent is named only after the tracker answered the connect request.
+            let pending = exchange.info_hash.is_none() && !prefix.last_call;
+            Ok(Facts { pending, ..facts(exchange.info_hash) })
+        }
+        Err(Stop::NeedMore) => Err(Stop::NeedMore),
+        Err(_) => Err(peers),
+    }
+}
+
+/// One byte out of two hexadecimal digits.
+fn hex_byte(pair: &[u8]) -> Option<u8> {
+    let text = std::str::from_utf8(pair).ok()?;
+    if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    u8::from_str_radix(text, 16).ok().filter(|_| pair.len() == 2)
+}

@@ -1,0 +1,142 @@
+//! The peer wire protocol (BEP 3 "peer protocol"; BEP 10 extension handshake) over a byte stream.
+
+use super::bencode::{self, Token};
+use crate::bytes::{Reader, Stop};
+
+/// The opening of either side: 20 fixed bytes, 2^-160 by chance.
+pub const HANDSHAKE: &[u8] = b"\x13BitTorrent protocol";
+
+/// Message id of BEP 10; its number 0 is the extension handshake.
+const EXTENDED: u8 = 20;
+const REQUEST: u8 = 6;
+const PIECE: u8 = 7;
+/// Every client asks for blocks of 16 KiB (BEP 3 "request").
+const BLOCK_BYTES: u32 = 0x4000;
+/// The most pieces a torrent has in practice (16 TiB of 1 MiB pieces).
+const PIECE_INDEX_MAX: u32 = 1 << 24;
+/// The longest piece in practice is 256 MiB.
+const PIECE_BYTES_MAX: u32 = 1 << 28;
+/// The longest extension handshake believed.
+const EXTENSIONS_MAX: u32 = 4096;
+
+/// What a side of a stream shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// The handshake, and the torrent once enough of it is there.
+    Handshake(Option<[u8; 20]>),
+    /// A message of a connection whose handshake was not seen.
+    Message,
+}
+
+/// One side, from the first byte seen.
+pub fn side(bytes: &[u8]) -> Result<Shown, Stop> {
+    match bytes.first() {
+        Some(0x13) => handshake(bytes).map(Shown::Handshake),
+        Some(0) => message(bytes).map(|()| Shown::Message),
+        Some(_) => Err(Stop::NotMine),
+        None => Err(Stop::NeedMore),
+    }
+}
+
+/// 19, the protocol's name, 8 reserved bytes, the info hash, the peer id.
+pub fn handshake(bytes: &[u8]) -> Result<Option<[u8; 20]>, Stop> {
+    let mut reader = Reader::stream(bytes);
+    reader.literal(HANDSHAKE)?;
+    let info_hash = reader.skip(8).and_then(|()| reader.array());
+    Ok(info_hash.ok())
+}
+
+/// Joining in the middle, a segment often starts with a message. Two kinds are certain alone:
+///
+/// * an extension handshake: id 20, 0, then exactly one dictionary with a dictionary `m` in it,
+///   filling the announced length: 2^-16 for the ids and far less for the bencoding;
+/// * `request` (length 13) or `piece` (length 9 + 16 KiB): 40 bits of length and id, 14 bits of
+///   `begin` on a block border and 12 of its top, 8 of `index`, and for `request` 32 bits of block
+///   length: 2^-106 and 2^-74 by chance.
+fn message(bytes: &[u8]) -> Result<(), Stop> {
+    let mut reader = Reader::stream(bytes);
+    let length = reader.u32()?;
+    if length != 13 && length != BLOCK_BYTES.saturating_add(9) && length > EXTENSIONS_MAX {
+        return Err(Stop::NotMine);
+    }
+    match (reader.u8()?, length) {
+        (EXTENDED, 4..=EXTENSIONS_MAX) => {
+            let mut body = Reader::stream(reader.rest());
+            body.literal(b"\0d")?;
+            extensions(reader, length)
+        }
+        (REQUEST, 13) => {
+            block(&mut reader)?;
+            if reader.u32()? == BLOCK_BYTES { Ok(()) } else { Err(Stop::NotMine) }
+        }
+        (PIECE, length) if length == BLOCK_BYTES.saturating_add(9) => block(&mut reader),
+        _ => Err(Stop::NotMine),
+    }
+}
+
+fn extensions(mut reader: Reader<'_>, length: u32) -> Result<(), Stop> {
+    reader.skip(1)?;
+    let length = usize::try_from(length.saturating_sub(2)).map_err(|_| Stop::NotMine)?;
+    let mut body = match reader.sub(length) {
+        Ok(body) => body,
+        // Is what is there still bencoding?
+        Err(stop) => return bencode::skip(&mut reader).and(Err(stop)),
+    };
+    let mut named = false;
+    bencode::dict(&mut body, |key, mut value| {
+        named |= key == b"m" && bencode::token(&mut value)? == Token::Dict;
+        Ok(())
+    })?;
+    if named && body.is_empty() { Ok(()) } else { Err(Stop::NotMine) }
+}
+
+fn block(reader: &mut Reader<'_>) -> Result<(), Stop> {
+    let (index, begin) = (reader.u32()?, reader.u32()?);
+    let aligned = begin.trailing_zeros() >= BLOCK_BYTES.trailing_zeros();
+    if aligned && begin < PIECE_BYTES_MAX && index < PIECE_INDEX_MAX {
+        Ok(())
+    } else {
+        Err(Stop::NotMine)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dissect::sample::{hex, join, tcp};
+
+    #[test]
+    fn a_handshake_is_told_from_either_side_and_in_pieces() {
+        let hash = *b"mnopqrstuvwxyz123456";
+        let whole = join(&[HANDSHAKE, &[0; 8], &hash, b"-XX0001-abcdefghijkl"]);
+        assert_eq!(side(&whole), Ok(Shown::Handshake(Some(hash))));
+        assert_eq!(side(&whole[..20]), Ok(Shown::Handshake(None)));
+        assert_eq!(side(&whole[..19]), Err(Stop::NeedMore));
+        assert_eq!(side(b"\x13BitTorrent protocoX"), Err(Stop::NotMine));
+        tcp(40000, 6881).original(&whole[..1]).original(&whole[1..]).survives("BitTorrent");
+        tcp(40000, 6881).reply(&whole).survives("BitTorrent");
+    }
+
+    #[test]
+    fn messages_of_a_running_connection_are_told_if_certain() {
+        let body = b"d1:ei0e1:md11:ut_metadatai2e6:ut_pexi1ee1:pi6881ee";
+        let length = u8::try_from(body.len() + 2).unwrap();
+        let extended = join(&[&[0, 0, 0, length, 20, 0], body]);
+        tcp(40000, 51413).midway().original(&extended).survives("BitTorrent");
+        let lying = join(&[&[0, 0, 0, length - 1, 20, 0], body]);
+        assert!(side(&lying).is_err());
+        let request = hex("0000000d 06 00000123 0003c000 00004000");
+        tcp(40000, 51413).midway().original(&request).survives("BitTorrent");
+        let piece = join(&[&hex("00004009 07 00000123 0003c000"), &[7; 100]]);
+        tcp(51413, 40000).midway().original(piece).survives("BitTorrent");
+        for other in [
+            "0000000d 06 00000123 0003c001 00004000", // begin off a block
+            "0000000d 06 00000123 0003c000 00003fff", // an odd block
+            "00000005 04 00000007",                   // `have`: too little to be sure
+            "00000001 02",                            // `interested`
+            "00000000 00000000 00000000",             // keep-alives or just zeros
+        ] {
+            assert_eq!(side(&hex(other)), Err(Stop::NotMine), "{other}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Trackers: over HTTP (BEP 3 "trackers", BEP 48 scrape, BEP 17 seeding) and UDP (BEP 15).
+
+use super::bencode;
+use crate::bytes::{Reader, Stop, be_u16_at, be_u32_at};
+use crate::prefix::Prefix;
+
+/// The longest request line read: an announce has about 400 bytes, a scrape some hashes.
+const REQUEST_MAX: usize = 4096;
+/// The longest head of a response read.
+const HEAD_MAX: usize = 2048;
+
+/// One side of an HTTP connection.
+///
+/// A request is a tracker's if it has a parameter `info_hash` of exactly 20 bytes once decoded. A
+/// response is if its body opens with a tracker's dictionary: at least 12 fixed bytes.
+pub fn http(bytes: &[u8]) -> Result<Option<[u8; 20]>, Stop> {
+    match bytes.first() {
+        Some(b'G') => request(bytes).map(Some),
+        Some(b'H') => response(bytes).map(|()| None),
+        Some(_) => Err(Stop::NotMine),
+        None => Err(Stop::NeedMore),
+    }
+}
+
+fn request(bytes: &[u8]) -> Result<[u8; 20], Stop> {
+    let mut reader = Reader::stream(bytes);
+    reader.literal(b"GET ")?;
+    let line = reader.rest().get(..REQUEST_MAX).unwrap_or(reader.rest());
+    let end = line.iter().position(|byte| byte.is_ascii_whitespace());
+    let target = end.and_then(|end| line.get(..end)).unwrap_or(line);
+    let mut halves = target.splitn(2, |&byte| byte == b'?');
+    let (_path, query) = (halves.next(), halves.next());
+    for parameter in query.unwrap_or_default().split(|&byte| byte == b'&') {
+        if let Some(value) = parameter.strip_prefix(b"info_hash=")
+            && let Some(hash) = percent_hash(value)
+        {
+            return Ok(hash);
+        }
+    }
+    if end.is_none() && line.len() < REQUEST_MAX { Err(Stop::NeedMore) } else { Err(Stop::NotMine) }
+}
+
+/// Exactly 20 bytes out of percent-encoding (RFC 3986 section 2.1).
+fn percent_hash(text: &[u8]) -> Option<[u8; 20]> {
+    let mut rest = text;
+    let mut hash = [0; 20];
+    for byte in &mut hash {
+        let (&first, tail) = rest.split_first()?;
+        *byte = match first {
+            b'%' => super::hex_byte(tail.get(..2)?)?,
+            plain => plain,
+        };
+        rest = if first == b'%' { tail.get(2..)? } else { tail };
+    }
+    rest.is_empty().then_some(hash)
+}
+
+fn response(bytes: &[u8]) -> Result<(), Stop> {
+    let mut reader = Reader::stream(bytes.get(..HEAD_MAX).unwrap_or(bytes));
+    reader.literal(b"HTTP/1.")?;
+    if reader.until(b"\r\n\r\n").is_err() {
+        return Err(if bytes.len() < HEAD_MAX { Stop::NeedMore } else { Stop::NotMine });
+    }
+    let head = bytes.len().saturating_sub(reader.len());
+    let body = bytes.get(head..).unwrap_or_default();
+    // Keys are sorted: `complete` or `failure reason` or `files` or `interval` stands first.
+    for opening in [
+        &b"d8:completei"[..],
+        b"d8:intervali",
+        b"d10:downloadedi",
+        b"d14:failure reason",
+        b"d5:filesd20:",
+        b"d11:external ip",
+    ] {
+        let seen = body.len().min(opening.len());
+        if body.get(..seen) != opening.get(..seen) {
+            continue;
+        }
+        if seen < opening.len() {
+            return Err(Stop::NeedMore);
+        }
+        // As far as it is there it must be bencoding.
+        return match bencode::skip(&mut Reader::stream(body)) {
+            Err(Stop::NotMine) => Err(Stop::NotMine),
+            _ => Ok(()),
+        };
+    }
+    Err(Stop::NotMine)
+}
+
+/// The connection id that opens every exchange (BEP 15 "Connect").
+const MAGIC: u64 = 0x0417_2710_1980;
+const CONNECT: u32 = 0;
+const ANNOUNCE: u32 = 1;
+const ERROR: u32 = 3;
+/// IPv4 announce request without BEP 41 options.
+const ANNOUNCE_BYTES: usize = 98;
+/// Nobody asks for more peers.
+const NUM_WANT_MAX: u32 = 5000;
+
+/// What a flow of datagrams shows so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exchange {
+    /// From an announce request.
+    pub info_hash: Option<[u8; 20]>,
+}
+
+/// Evidence asked for, any one of:
+///
+/// * a connect request: the 64-bit constant, action 0, 16 bytes in all: 2^-96 by chance;
+/// * an announce request: action 1, event at most 3, a sane number of peers wanted, neither
+///   counter of bytes over 2^48 (32 + 30 + 19 + 32 bits), and either a peer id as clients write it
+///   (`-XX1234-`, 2^-16 or less) or a response with the same transaction id (32 bits).
+pub fn exchange(prefix: &Prefix<'_>) -> Result<Exchange, Stop> {
+    let (mut certain, mut info_hash, mut asked) = (false, None, None);
+    let mut stop = Stop::NotMine;
+    for datagram in prefix.datagrams() {
+        let bytes = datagram.bytes;
+        if is_connect(bytes) {
+            certain = true;
+        } else if let Some(announce) = announce(bytes) {
+            certain |= announce.styled;
+            info_hash = info_hash.or(Some(announce.info_hash));
+            asked = Some((datagram.direction, announce.transaction));
+            stop = Stop::NeedMore;
+        } else if let Some((direction, transaction)) = asked {
+            let action = be_u32_at(bytes, 0);
+            certain |= direction != datagram.direction
+                && bytes.len() >= 8
+                && (action == ANNOUNCE || action == ERROR)
+                && be_u32_at(bytes, 4) == transaction;
+        }
+    }
+    if certain { Ok(Exchange { info_hash }) } else { Err(stop) }
+}
+
+fn is_connect(bytes: &[u8]) -> bool {
+    let mut reader = Reader::datagram(bytes);
+    bytes.len() == 16 && reader.u64() == Ok(MAGIC) && reader.u32() == Ok(CONNECT)
+}
+
+struct Announce {
+    transaction: u32,
+    info_hash: [u8; 20],
+    /// The peer id has the form of a client's name (BEP 20).
+    styled: bool,
+}
+
+/// Offsets of BEP 15 "IPv4 announce request".
+fn announce(bytes: &[u8]) -> Option<Announce> {
+    if bytes.len() < ANNOUNCE_BYTES || be_u32_at(bytes, 8) != ANNOUNCE {
+        return None;
+    }
+    let wanted = be_u32_at(bytes, 92);
+    let sane = be_u32_at(bytes, 80) <= 3
+        && (wanted == u32::MAX || wanted <= NUM_WANT_MAX)
+        // `left` may be anything: a magnet link has no size yet.
+        && [56, 72].into_iter().all(|counter| be_u16_at(bytes, counter) == 0);
+    if !sane {
+        return None;
+    }
+    let peer_id = bytes.get(36..56)?;
+    let styled = matches!(peer_id, [b'-', a, b, c, d, e, f, b'-', ..]
+        if [a, b, c, d, e, f].iter().all(|byte| byte.is_ascii_alphanumeric() || **byte == b'~'));
+    Some(Announce {
+        transaction: be_u32_at(bytes, 12),
+        info_hash: bytes.get(16..36)?.try_into().ok()?,
+        styled,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dissect::sample::{hex, join, tcp, udp};
+
+    const HASH: &str = "%124Vx%9A%BC%DE%F1%23Eg%89%AB%CD%EF%124Vx%9A";
+
+    #[test]
+    fn http_requests_are_told_by_the_torrent_they_name() {
+        let line = format!("GET /announce?peer_id=x&info_hash={HASH}&port=6881 HTTP/1.1\r\n\r\n");
+        let hash = http(line.as_bytes()).unwrap().unwrap();
+        assert_eq!(hash[..5], [0x12, 0x34, 0x56, 0x78, 0x9a]);
+        tcp(40000, 80).original(line.as_bytes()).survives("BitTorrent");
+        for other in [
+            "GET /announce HTTP/1.1\r\n\r\n",
+            "GET /scrape?info_hash=short HTTP/1.1\r\n\r\n",
+            "GET /?q=info_hash HTTP/1.1\r\n\r\n",
+            "POST /announce?info_hash= HTTP/1.1\r\n\r\n",
+        ] {
+            assert_eq!(http(other.as_bytes()), Err(Stop::NotMine), "{other}");
+        }
+        assert_eq!(http(b"GET /announce?info_h"), Err(Stop::NeedMore));
+        assert_eq!(http(&[b'G'; 5000]), Err(Stop::NotMine));
+        let long = join(&[b"GET /", &[b'a'; 5000]]);
+        assert_eq!(http(&long), Err(Stop::NotMine));
+    }
+
+    #[test]
+    fn http_responses_are_told_by_their_body() {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
+        let body =
+            b"d8:completei5e10:incompletei1e8:intervali1800e5:peers6:\x01\x02\x03\x04\x1a\xe1e";
+        tcp(80, 40000).midway().original(join(&[head, body])).survives("BitTorrent");
+        assert_eq!(http(&join(&[head, b"d8:comp"])), Err(Stop::NeedMore));
+        assert_eq!(http(&join(&[head, b"<html>"])), Err(Stop::NotMine));
+        assert_eq!(http(&join(&[head, b"d8:completeixe"])), Err(Stop::NotMine));
+    }
+
+    fn request(peer_id: &[u8; 20]) -> Vec<u8> {
+        let mut request = hex("0102030405060708 00000001 cafe0001");
+        request.extend_from_slice(b"mnopqrstuvwxyz123456");
+        request.extend_from_slice(peer_id);
+        request.extend(hex(
+            "0000000000000000 0000000000100000 0000000000000000 00000002 00000000 11223344 \
+             ffffffff 1ae1",
+        ));
+        request
+    }
+
+    #[test]
+    fn udp_needs_the_magic_or_an_announcement_that_somebody_answers() {
+        let connect = hex("0000041727101980 00000000 cafe0000");
+        udp(6881, 1337).original(&connect).survives("BitTorrent");
+        udp(6881, 1337).original(join(&[&connect, b"x"])).is_nobodys();
+        let announce = request(b"-XX0001-abcdefghijkl");
+        udp(6881, 1337).original(&announce).survives("BitTorrent");
+        let odd = request(b"abcdefghijklmnopqrst");
+        udp(6881, 1337).original(&odd).is_nobodys();
+        let answer = hex("00000001 cafe0001 00000708 00000001 00000005 0a000001 1ae1");
+        udp(6881, 1337).original(&odd).reply(&answer).survives("BitTorrent");
+        udp(6881, 1337).original(&odd).reply(&answer[..7]).is_nobodys();
+        let foreign = hex("00000001 cafe0002 00000708 00000001 00000005 0a000001 1ae1");
+        udp(6881, 1337).original(&odd).reply(foreign).is_nobodys();
+    }
+}

@@ -1,0 +1,75 @@
+//! Asks one question of every part of a prefix: each side of a stream, or each datagram.
+
+use crate::bytes::Stop;
+use crate::net::Transport;
+use crate::prefix::Prefix;
+
+/// The first yes of any side (TCP) or datagram (UDP). Without one, any no is a no, and a flow
+/// that has not spoken yet needs more.
+pub fn each<'a, T>(
+    prefix: &Prefix<'a>,
+    question: impl Fn(&'a [u8]) -> Result<T, Stop>,
+) -> Result<T, Stop> {
+    let mut no = Stop::NeedMore;
+    let mut ask = |part: &'a [u8]| {
+        let stop = match question(part) {
+            Ok(yes) => return Some(yes),
+            Err(stop) => stop,
+        };
+        if no == Stop::NeedMore {
+            no = stop;
+        }
+        None
+    };
+    let yes = if prefix.transport == Transport::Tcp {
+        prefix.both().into_iter().filter(|side| !side.is_empty()).find_map(&mut ask)
+    } else {
+        prefix.datagrams().map(|datagram| datagram.bytes).find_map(&mut ask)
+    };
+    yes.ok_or(no)
+}
+
+/// The first line without its end (CRLF or LF). `NotMine` if it holds control characters or is
+/// longer than `max` bytes.
+pub fn line(bytes: &[u8], max: usize) -> Result<&[u8], Stop> {
+    let head = bytes.get(..max).unwrap_or(bytes);
+    let (line, ended) = match head.iter().position(|&byte| byte == b'\n') {
+        Some(end) => (head.get(..end).unwrap_or_default(), true),
+        None => (head, false),
+    };
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.iter().any(|&byte| byte.is_ascii_control() && byte != b'\t') {
+        Err(Stop::NotMine)
+    } else if ended {
+        Ok(line)
+    } else if bytes.len() < max {
+        Err(Stop::NeedMore)
+    } else {
+        Err(Stop::NotMine)
+    }
+}
+
+/// Whether `needle` stands anywhere in `bytes`.
+pub fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len().max(1)).any(|window| window == needle)
+}
+
+/// Whether `needle` stands anywhere in `bytes`, letters of either case.
+pub fn contains_word(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len().max(1)).any(|window| window.eq_ignore_ascii_case(needle))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_in_time_or_are_no_lines() {
+        assert_eq!(line(b"220 x\r\nmore", 9), Ok(&b"220 x"[..]));
+        assert_eq!(line(b"220 x\n", 9), Ok(&b"220 x"[..]));
+        assert_eq!(line(b"220 x\r", 9), Err(Stop::NeedMore));
+        assert_eq!(line(b"220 x\x01", 9), Err(Stop::NotMine));
+        assert_eq!(line(b"220 xxxxx", 9), Err(Stop::NotMine));
+        assert!(contains_word(b"an imap4rev1 server", b"IMAP4") && !contains(b"ab", b"abc"));
+    }
+}
