@@ -3,6 +3,12 @@
 //! A dissector is a pure function from the prefix of a flow to facts. The order of [`ALL`] is the
 //! order of the questions where ports give no hint: the surer the evidence, the earlier.
 
+mod dtls;
+mod http;
+mod quic;
+mod ssh;
+mod tls;
+
 use crate::bytes::Stop;
 use crate::facts::{Facts, Lesson, Protocol};
 use crate::net::Transport;
@@ -25,4 +31,4 @@ pub struct Dissector {
 }
 
 /// Every dissector there is.
-pub static ALL: &[&Dissector] = &[];
+pub static ALL: &[&Dissector] = &[&tls::TLS, &http::HTTP, &ssh::SSH, &quic::QUIC, &dtls::DTLS];
