@@ -11,6 +11,11 @@ mod netbios;
 #[cfg(test)]
 mod sample;
 mod sides;
+mod dtls;
+mod http;
+mod quic;
+mod ssh;
+mod tls;
 
 use crate::bytes::Stop;
 use crate::facts::{Facts, Lesson, Protocol};
@@ -36,3 +41,4 @@ pub struct Dissector {
 /// Every dissector there is.
 pub static ALL: &[&Dissector] =
     &[&bittorrent::BITTORRENT, &mdns::MDNS, &llmnr::LLMNR, &netbios::NETBIOS, &dns::DNS];
+pub static ALL: &[&Dissector] = &[&tls::TLS, &http::HTTP, &ssh::SSH, &quic::QUIC, &dtls::DTLS];
