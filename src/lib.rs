@@ -26,6 +26,10 @@ pub mod dissect; // rank 2
 pub mod flow; // rank 2
 pub mod target; // rank 2
 
-pub mod engine; // rank 5
-
 pub mod hints; // rank 3
+pub mod policy; // rank 3
+
+pub mod config; // rank 4
+pub mod record; // rank 4
+
+pub mod engine; // rank 5

@@ -119,8 +119,25 @@ impl fmt::Display for Error {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        let Error { line, column, cause, excerpt, carets, .. } = self;
-        writeln!(f, "{severity}: line {line}, column {column}: {cause}")?;
+        write!(f, "{severity}: {}", self.body())
+    }
+}
+
+/// An [`Error`] printed without its severity.
+#[derive(Debug)]
+pub struct Body<'e>(&'e Error);
+
+impl Error {
+    /// What and where, for messages that tell the severity themselves.
+    pub const fn body(&self) -> Body<'_> {
+        Body(self)
+    }
+}
+
+impl fmt::Display for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Error { line, column, cause, excerpt, carets, .. } = self.0;
+        writeln!(f, "line {line}, column {column}: {cause}")?;
         write!(f, "  {excerpt}\n  {carets}")
     }
 }

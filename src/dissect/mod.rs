@@ -5,15 +5,15 @@
 
 pub mod bittorrent;
 mod dns;
+mod dtls;
+mod http;
 mod llmnr;
 mod mdns;
 mod netbios;
+mod quic;
 #[cfg(test)]
 mod sample;
 mod sides;
-mod dtls;
-mod http;
-mod quic;
 mod ssh;
 mod tls;
 
@@ -39,6 +39,16 @@ pub struct Dissector {
 }
 
 /// Every dissector there is.
-pub static ALL: &[&Dissector] =
-    &[&bittorrent::BITTORRENT, &mdns::MDNS, &llmnr::LLMNR, &netbios::NETBIOS, &dns::DNS];
-pub static ALL: &[&Dissector] = &[&tls::TLS, &http::HTTP, &ssh::SSH, &quic::QUIC, &dtls::DTLS];
+#[rustfmt::skip]
+pub static ALL: &[&Dissector] = &[
+    &bittorrent::BITTORRENT,
+    &tls::TLS,
+    &http::HTTP,
+    &ssh::SSH,
+    &mdns::MDNS,
+    &llmnr::LLMNR,
+    &netbios::NETBIOS,
+    &dns::DNS,
+    &quic::QUIC,
+    &dtls::DTLS,
+];

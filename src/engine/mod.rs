@@ -1,3 +1,434 @@
-//! The pipeline.
-pub mod detect;
-pub mod elements;
+//! The pipeline without sockets and clocks: packets and time go in, effects come out.
+
+mod detect;
+mod elements;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::app::Catalogue;
+use crate::config::Config;
+use crate::effect::{Effect, Hit, SetId};
+use crate::facts::Lesson;
+use crate::flow::{Flow, FlowId, FlowKey, FlowTable, IdleTimeouts, Locality, Stage, ends_of};
+use crate::hints::Hints;
+use crate::interface::Interface;
+use crate::net::Direction;
+use crate::policy::View;
+use crate::target::{Sets, Want};
+use crate::time::Timestamp;
+use crate::wire::Packet;
+use detect::{Detector, Progress};
+use elements::Elements;
+
+/// Bounds and habits of an engine.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Most live flows.
+    pub flows_max: usize,
+    /// Most flows whose first bytes are kept at a time, each at most about 17 KiB; beyond it the
+    /// oldest is decided with what it has.
+    pub gatherings_max: usize,
+    /// Most DNS answers remembered.
+    pub hints_max: u32,
+    /// How long idle flows live; `None`: to the end.
+    pub idle: Option<IdleTimeouts>,
+    /// Hand every ended flow to the caller.
+    pub keep_ended: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            flows_max: crate::flow::FLOWS_MAX_DEFAULT,
+            gatherings_max: 512,
+            hints_max: crate::hints::HINTS_MAX_DEFAULT,
+            idle: Some(IdleTimeouts::default()),
+            keep_ended: false,
+        }
+    }
+}
+
+/// Why a flow ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The TCP connection was closed.
+    Closed,
+    /// Nothing was seen for its idle time, or the capture ended.
+    Expired,
+    /// Its room was needed.
+    Evicted,
+}
+
+/// A flow that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The flow.
+    pub flow: Flow,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What the engine asks for and reports, in order. The caller empties it.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// Changes to kernel objects.
+    pub effects: Vec<Effect>,
+    /// Flows that have ended, if the limits say to keep them.
+    pub ended: Vec<Ended>,
+}
+
+/// What an engine has counted since it was made. 32 bits each: they wrap, and whoever shows a
+/// rate takes differences.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counters {
+    /// Packets.
+    pub packets: u32,
+    /// Flows begun.
+    pub flows: u32,
+    /// Flows named by content.
+    pub named: u32,
+    /// Flows nobody knew.
+    pub unknown: u32,
+    /// Flows that went for want of room.
+    pub evicted: u32,
+    /// Flows decided early for want of room for their first bytes.
+    pub cut_short: u32,
+    /// Flows that matched an action.
+    pub hits: u32,
+}
+
+/// The pipeline.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    catalogue: Arc<Catalogue>,
+    interfaces: Vec<Interface>,
+    locality: Locality,
+    limits: Limits,
+    detector: Detector,
+    table: FlowTable,
+    hints: Hints,
+    elements: Elements,
+    /// Every set any configuration has named so far: numbers in effects never change meaning.
+    sets: Sets,
+    /// The numbers of the present configuration's sets among those.
+    set_ids: Vec<SetId>,
+    /// Flows whose first bytes are kept, oldest first; some have been decided since.
+    gathering: VecDeque<FlowId>,
+    gatherings: usize,
+    counters: Counters,
+    now: Timestamp,
+    lessons: Vec<Lesson>,
+    wants: Vec<Want>,
+}
+
+impl Engine {
+    /// An engine for flows of `interfaces`; packets name theirs by position.
+    pub fn new(
+        config: Config,
+        catalogue: Arc<Catalogue>,
+        interfaces: Vec<Interface>,
+        locality: Locality,
+        limits: Limits,
+    ) -> Self {
+        let mut engine = Engine {
+            config: Config::default(),
+            catalogue,
+            interfaces,
+            locality,
+            limits,
+            detector: Detector::default(),
+            table: FlowTable::new(limits.flows_max, limits.idle),
+            hints: Hints::new(limits.hints_max),
+            elements: Elements::default(),
+            sets: Sets::default(),
+            set_ids: Vec::new(),
+            gathering: VecDeque::new(),
+            gatherings: 0,
+            counters: Counters::default(),
+            now: Timestamp::ZERO,
+            lessons: Vec::new(),
+            wants: Vec::new(),
+        };
+        engine.adopt(config);
+        engine
+    }
+
+    /// A packet was seen at `at` on the interface of that number.
+    pub fn packet(&mut self, at: Timestamp, interface: u8, packet: &Packet<'_>, out: &mut Output) {
+        self.now = self.now.max(at);
+        self.counters.packets = self.counters.packets.wrapping_add(1);
+        let (source, destination) = ends_of(packet);
+        let (key, sender) = FlowKey::new(packet.transport, source, destination);
+        let mut found = self.table.find(&key);
+        if let Some(id) = found {
+            let reopened = |flow: &Flow| packet.tcp.is_some_and(|tcp| flow.is_reopened_by(&tcp));
+            if self.table.get(id).is_some_and(reopened) {
+                if let Some(flow) = self.table.remove(id) {
+                    self.end(flow, Reason::Closed, out);
+                }
+                found = None;
+            }
+        }
+        let id = found.unwrap_or_else(|| self.begin(packet, interface, out));
+        let Some(flow) = self.table.get_mut(id) else { return };
+        let direction = sender.direction(flow.originator);
+        flow.count(packet, direction, at);
+        if flow.detection.stage != Stage::Decided {
+            self.detect(id, packet, direction, out);
+        }
+        self.learn(id, packet, direction);
+        self.table.touch(id);
+    }
+
+    /// Time has come to `now`: ends idle flows, refreshes elements.
+    pub fn tick(&mut self, now: Timestamp, out: &mut Output) {
+        self.now = self.now.max(now);
+        while let Some(flow) = self.table.pop_expired(self.now) {
+            let reason = if flow.ending.is_over() { Reason::Closed } else { Reason::Expired };
+            self.end(flow, reason, out);
+        }
+        self.elements.tick(self.now, &mut out.effects);
+        self.hints.expire(self.now);
+    }
+
+    /// When [`Engine::tick`] next has something to do.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.table.next_expiry().into_iter().chain(self.elements.next_deadline()).min()
+    }
+
+    /// No more packets will come: ends every flow, in the order they began.
+    pub fn finish(&mut self, out: &mut Output) {
+        let mut flows: Vec<(Timestamp, FlowId)> =
+            self.table.iter().map(|(id, flow)| (flow.first_seen, id)).collect();
+        flows.sort_by_key(|(first_seen, _)| *first_seen);
+        for (_, id) in flows {
+            if let Some(flow) = self.table.remove(id) {
+                self.end(flow, Reason::Expired, out);
+            }
+        }
+    }
+
+    /// Takes another configuration. What both want stays untouched; what only the old one wanted
+    /// is released once every live flow was evaluated again.
+    pub fn reload(&mut self, config: Config, catalogue: Arc<Catalogue>, out: &mut Output) {
+        self.catalogue = catalogue;
+        self.adopt(config);
+        for id in self.table.ids() {
+            self.reclassify(id);
+            self.evaluate(id, out);
+            self.table.touch(id);
+        }
+    }
+
+    /// The addresses of the LAN have changed. Flows keep the sides they were given.
+    pub fn set_locality(&mut self, locality: Locality) {
+        self.locality = locality;
+    }
+
+    /// The configuration in force.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Names of applications.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The sets that effects name.
+    pub const fn sets(&self) -> &Sets {
+        &self.sets
+    }
+
+    /// Numbers of the sets that the present configuration names.
+    pub fn live_sets(&self) -> &[SetId] {
+        &self.set_ids
+    }
+
+    /// Every element that ought to be in a kernel set now.
+    pub const fn elements(&self) -> &Elements {
+        &self.elements
+    }
+
+    /// Live flows.
+    pub const fn flows(&self) -> &FlowTable {
+        &self.table
+    }
+
+    /// What was counted.
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// A flow as criteria and records see it.
+    pub fn view<'a>(&'a self, flow: &'a Flow) -> View<'a> {
+        View { flow, catalogue: &self.catalogue, interface: self.interface(flow) }
+    }
+
+    fn interface(&self, flow: &Flow) -> &Interface {
+        static NOWHERE: Interface =
+            Interface { name: String::new(), role: crate::interface::Role::Lan };
+        self.interfaces.get(usize::from(flow.interface)).unwrap_or(&NOWHERE)
+    }
+
+    fn adopt(&mut self, config: Config) {
+        self.set_ids = self.sets.adopt(&config.sets);
+        self.config = config;
+    }
+
+    fn begin(&mut self, packet: &Packet<'_>, interface: u8, out: &mut Output) -> FlowId {
+        self.counters.flows = self.counters.flows.wrapping_add(1);
+        let mut flow = Flow::new(packet, self.now, interface, &self.locality);
+        let hint = self.hints.lookup(flow.local().addr, flow.other().addr, self.now);
+        flow.detection.hint = hint.map(Into::into);
+        let (id, evicted) = self.table.insert(flow);
+        if let Some(flow) = evicted {
+            self.counters.evicted = self.counters.evicted.wrapping_add(1);
+            self.end(flow, Reason::Evicted, out);
+        }
+        id
+    }
+
+    fn detect(&mut self, id: FlowId, packet: &Packet<'_>, direction: Direction, out: &mut Output) {
+        let Some(flow) = self.table.get_mut(id) else { return };
+        let gathered = flow.detection.gathering.is_some();
+        let progress = self.detector.look(flow, packet, direction, self.now);
+        let gathers = flow.detection.gathering.is_some();
+        match (gathered, gathers) {
+            (false, true) => self.keep_gathering(id, out),
+            (true, false) => self.gatherings = self.gatherings.saturating_sub(1),
+            _ => {}
+        }
+        self.advance(id, progress, out);
+    }
+
+    /// Counts one more flow whose first bytes are kept, and decides the oldest if they are many.
+    fn keep_gathering(&mut self, id: FlowId, out: &mut Output) {
+        self.gathering.push_back(id);
+        self.gatherings = self.gatherings.saturating_add(1);
+        let table = &self.table;
+        let gathers =
+            |id: &FlowId| table.get(*id).is_some_and(|flow| flow.detection.gathering.is_some());
+        if self.gathering.len() > self.limits.gatherings_max.saturating_mul(2) {
+            self.gathering.retain(gathers);
+        }
+        while self.gatherings > self.limits.gatherings_max {
+            let Some(oldest) = self.gathering.pop_front() else { break };
+            let Some(flow) = self.table.get_mut(oldest) else { continue };
+            if flow.detection.gathering.is_some() {
+                self.gatherings = self.gatherings.saturating_sub(1);
+                self.counters.cut_short = self.counters.cut_short.wrapping_add(1);
+                let progress = self.detector.give_up(flow);
+                self.advance(oldest, progress, out);
+                self.table.touch(oldest);
+            }
+        }
+    }
+
+    fn advance(&mut self, id: FlowId, progress: Progress, out: &mut Output) {
+        match progress {
+            Progress::None => return,
+            Progress::Named => self.counters.named = self.counters.named.wrapping_add(1),
+            Progress::GaveUp => self.counters.unknown = self.counters.unknown.wrapping_add(1),
+            Progress::Updated => {}
+        }
+        self.reclassify(id);
+        self.evaluate(id, out);
+    }
+
+    /// Names the application anew from what is known.
+    fn reclassify(&mut self, id: FlowId) {
+        let Some(flow) = self.table.get_mut(id) else { return };
+        let other = flow.other().addr;
+        let detection = &mut flow.detection;
+        let facts = detection.facts.as_deref();
+        let host = facts.and_then(|facts| facts.host.as_deref()).or(detection.hint.as_deref());
+        let protocol = facts.map(|facts| facts.protocol.name);
+        detection.app = self.catalogue.identify(host, protocol, other);
+    }
+
+    /// Finds what the flow's matches want now, takes hold of it, and lets go of what it held.
+    fn evaluate(&mut self, id: FlowId, out: &mut Output) {
+        let mut wants = std::mem::take(&mut self.wants);
+        let Some(flow) = self.table.get(id) else { return };
+        let view = self.view(flow);
+        let hit = Hit {
+            transport: flow.key.transport(),
+            local: flow.local(),
+            other: flow.other(),
+            local_mac: flow.local_mac(),
+            other_mac: flow.other_mac(),
+            local_direction: flow.sides.local,
+            interface: view.interface,
+            mark: 0,
+        };
+        let mut hits = 0;
+        for (_, action) in self.config.policy.matches(&view) {
+            hits = 1;
+            for target in action.targets.iter().filter_map(|n| self.config.targets.get(*n)) {
+                target.kind.apply(&hit, &self.config.sets, &mut wants);
+            }
+        }
+        self.counters.hits = self.counters.hits.wrapping_add(hits);
+        let mut held = Vec::new();
+        for want in wants.drain(..) {
+            match want {
+                Want::Member { set, element, timeout, linger } => {
+                    let Some(&set) = self.set_ids.get(usize::from(set.0)) else { continue };
+                    let life = (timeout, linger);
+                    let effects = &mut out.effects;
+                    held.push(self.elements.acquire(self.now, (set, element), life, effects));
+                }
+            }
+        }
+        self.wants = wants;
+        let Some(flow) = self.table.get_mut(id) else { return };
+        for number in std::mem::replace(&mut flow.held, held) {
+            self.elements.release(self.now, number, &mut out.effects);
+        }
+    }
+
+    /// Hands on what the packet of a named flow teaches.
+    fn learn(&mut self, id: FlowId, packet: &Packet<'_>, direction: Direction) {
+        let Some(flow) = self.table.get(id) else { return };
+        if !Detector::teaches(flow) {
+            return;
+        }
+        self.detector.learn(flow, packet, direction, self.now, &mut self.lessons);
+        // Whoever receives the answer asked for it.
+        let client = packet.destination;
+        for lesson in self.lessons.drain(..) {
+            match lesson {
+                Lesson::Answer { name, addr, ttl } => {
+                    self.hints.insert(client, addr, &name, ttl, self.now);
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, mut flow: Flow, reason: Reason, out: &mut Output) {
+        if flow.detection.gathering.is_some() {
+            self.gatherings = self.gatherings.saturating_sub(1);
+        }
+        for number in std::mem::take(&mut flow.held) {
+            match reason {
+                Reason::Evicted => self.elements.abandon(number, &mut out.effects),
+                _ => self.elements.release(self.now, number, &mut out.effects),
+            }
+        }
+        if self.limits.keep_ended {
+            self.detector.give_up(&mut flow);
+            let facts = flow.detection.facts.as_deref();
+            let host = facts.and_then(|f| f.host.as_deref()).or(flow.detection.hint.as_deref());
+            let protocol = facts.map(|facts| facts.protocol.name);
+            flow.detection.app = self.catalogue.identify(host, protocol, flow.other().addr);
+            out.ended.push(Ended { flow, reason });
+        }
+    }
+}
+
+/// How far ahead the daemon sleeps at most, so that a clock that jumps is noticed.
+pub const SLEEP_MAX: Duration = Duration::from_secs(30);

@@ -103,6 +103,11 @@ impl fmt::Display for SetSpec {
 }
 
 impl SetSpec {
+    /// Whether both name the same kernel object.
+    pub fn is_same_set(&self, other: &SetSpec) -> bool {
+        self.home == other.home && self.name == other.name
+    }
+
     /// The member that stands for a flow; `None` if the flow is of the other family or lacks a
     /// dimension (a hardware address on a link that has none).
     pub fn element(&self, hit: &Hit<'_>) -> Option<Element> {
@@ -151,7 +156,8 @@ fn kernel_port(transport: Transport, port: u16) -> u16 {
 /// Every set that some target fills, each once.
 #[derive(Debug, Default)]
 pub struct Sets {
-    specs: Vec<SetSpec>,
+    /// `None`: a set of the same name but another key has taken its place.
+    specs: Vec<Option<SetSpec>>,
 }
 
 impl Sets {
@@ -162,9 +168,9 @@ impl Sets {
     /// The key the set has already, if it is another.
     pub fn intern(&mut self, spec: SetSpec) -> Result<SetId, Vec<Dimension>> {
         for (id, known) in (0..).map(SetId).zip(&mut self.specs) {
-            if known.home != spec.home || known.name != spec.name {
+            let Some(known) = known.as_mut().filter(|known| known.is_same_set(&spec)) else {
                 continue;
-            }
+            };
             if known.shape != spec.shape {
                 return Err(known.shape.clone());
             }
@@ -174,30 +180,47 @@ impl Sets {
             known.flush_on_destroy |= spec.flush_on_destroy;
             return Ok(id);
         }
-        // Each set needs a target of its own, so their number stays far below the bound.
-        let id = SetId(u16::try_from(self.specs.len()).unwrap_or(u16::MAX));
-        self.specs.push(spec);
-        Ok(id)
+        Ok(self.push(spec))
     }
 
-    /// The set of that number.
+    /// Takes the sets of a new configuration. Gives each one's number here, in their order: a set
+    /// known before keeps its number, one that has another key now gets a new one.
+    pub fn adopt(&mut self, new: &Sets) -> Vec<SetId> {
+        let adopted = new.iter().map(|(_, spec)| {
+            let known = self
+                .specs
+                .iter()
+                .position(|known| known.as_ref().is_some_and(|known| known.is_same_set(spec)));
+            match known.and_then(|at| Some((at, self.specs.get_mut(at)?))) {
+                Some((at, Some(known))) if known.shape == spec.shape => {
+                    known.clone_from(spec);
+                    SetId(u16::try_from(at).unwrap_or(u16::MAX))
+                }
+                Some((_, known)) => {
+                    *known = None;
+                    self.push(spec.clone())
+                }
+                None => self.push(spec.clone()),
+            }
+        });
+        adopted.collect()
+    }
+
+    /// The set of that number, unless another has taken its place.
     pub fn get(&self, id: SetId) -> Option<&SetSpec> {
-        self.specs.get(usize::from(id.0))
+        self.specs.get(usize::from(id.0))?.as_ref()
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (SetId, &SetSpec)> {
-        (0..).map(SetId).zip(&self.specs)
+        (0..).map(SetId).zip(&self.specs).filter_map(|(id, spec)| Some((id, spec.as_ref()?)))
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.specs.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.specs.is_empty()
+    fn push(&mut self, spec: SetSpec) -> SetId {
+        // Each set needs a target of its own, so their number stays far below the bound.
+        let id = SetId(u16::try_from(self.specs.len()).unwrap_or(u16::MAX));
+        self.specs.push(Some(spec));
+        id
     }
 }
 
@@ -273,5 +296,21 @@ mod tests {
         let other = spec(Family::V4, &[Dimension::OtherAddr, Dimension::OtherProtoPort]);
         assert_eq!(sets.intern(other), Err(vec![Dimension::OtherAddr]));
         assert_eq!(sets.intern(spec(Family::V6, &[Dimension::OtherAddr])), Ok(SetId(1)));
+    }
+    #[test]
+    fn numbers_outlive_a_reload_unless_the_key_changes() {
+        let sets = |specs: &[SetSpec]| {
+            let mut sets = Sets::default();
+            specs.iter().for_each(|spec| drop(sets.intern(spec.clone())));
+            sets
+        };
+        let v4 = spec(Family::V4, &[Dimension::OtherAddr]);
+        let v6 = spec(Family::V6, &[Dimension::OtherAddr]);
+        let wider = spec(Family::V4, &[Dimension::OtherAddr, Dimension::OtherProtoPort]);
+        let mut known = Sets::default();
+        assert_eq!(known.adopt(&sets(&[v4.clone(), v6.clone()])), [SetId(0), SetId(1)]);
+        assert_eq!(known.adopt(&sets(&[v6.clone()])), [SetId(1)]);
+        assert_eq!(known.adopt(&sets(&[wider, v6])), [SetId(2), SetId(1)]);
+        assert!(known.get(SetId(0)).is_none() && known.get(SetId(2)).is_some());
     }
 }

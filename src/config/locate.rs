@@ -1,0 +1,172 @@
+//! Where in a JSON text the value of a pointer stands, for messages.
+
+/// Line and column of a place, both from 1; columns count characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Line.
+    pub line: usize,
+    /// Column.
+    pub column: usize,
+}
+
+/// The position of the value that `pointer` (RFC 6901) names, or of the innermost value around it
+/// that exists. `text` is valid JSON: it was parsed before.
+pub fn locate(text: &str, pointer: &str) -> Position {
+    let mut cursor = Cursor { text, at: 0 };
+    cursor.skip_space();
+    let mut found = cursor.at;
+    for segment in pointer.split('/').skip(1) {
+        let segment = segment.replace("~1", "/").replace("~0", "~");
+        let entered = match cursor.peek() {
+            Some('{') => cursor.enter_object(&segment),
+            Some('[') => cursor.enter_array(&segment),
+            _ => false,
+        };
+        if !entered {
+            break;
+        }
+        found = cursor.at;
+    }
+    position(text, found)
+}
+
+/// Line and column of a byte offset.
+fn position(text: &str, offset: usize) -> Position {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline.saturating_add(1));
+    let line = before.matches('\n').count().saturating_add(1);
+    let column = before.get(line_start..).map_or(0, |line| line.chars().count());
+    Position { line, column: column.saturating_add(1) }
+}
+
+struct Cursor<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+impl<'t> Cursor<'t> {
+    fn rest(&self) -> &'t str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn bump(&mut self) {
+        self.at = self.at.saturating_add(self.peek().map_or(0, char::len_utf8));
+    }
+
+    fn skip_space(&mut self) {
+        let rest = self.rest();
+        let blank = rest.len().saturating_sub(rest.trim_start().len());
+        self.at = self.at.saturating_add(blank);
+    }
+
+    /// Goes to the value of the last member called `key`: the one that counts.
+    fn enter_object(&mut self, key: &str) -> bool {
+        let mut value_at = None;
+        self.bump();
+        self.skip_space();
+        while self.peek() == Some('"') {
+            let name = self.string();
+            self.skip_space();
+            self.bump(); // the colon
+            self.skip_space();
+            if name.as_deref() == Some(key) {
+                value_at = Some(self.at);
+            }
+            self.skip_value();
+            self.skip_space();
+            if self.peek() == Some(',') {
+                self.bump();
+                self.skip_space();
+            }
+        }
+        value_at.inspect(|at| self.at = *at).is_some()
+    }
+
+    fn enter_array(&mut self, index: &str) -> bool {
+        let Ok(index) = index.parse::<usize>() else { return false };
+        self.bump();
+        self.skip_space();
+        for _ in 0..index {
+            self.skip_value();
+            self.skip_space();
+            if self.peek() != Some(',') {
+                return false;
+            }
+            self.bump();
+            self.skip_space();
+        }
+        !matches!(self.peek(), None | Some(']'))
+    }
+
+    /// The text of a string, which is stepped over.
+    fn string(&mut self) -> Option<String> {
+        let start = self.at;
+        self.bump();
+        let mut escaped = false;
+        while let Some(letter) = self.peek() {
+            self.bump();
+            match letter {
+                '"' if !escaped => break,
+                '\\' => escaped = !escaped,
+                _ => escaped = false,
+            }
+        }
+        serde_json::from_str(self.text.get(start..self.at)?).ok()
+    }
+
+    fn skip_value(&mut self) {
+        let mut depth = 0usize;
+        while let Some(letter) = self.peek() {
+            match letter {
+                '"' => {
+                    self.string();
+                    if depth == 0 {
+                        return;
+                    }
+                    continue;
+                }
+                '{' | '[' => depth = depth.saturating_add(1),
+                '}' | ']' | ',' if depth == 0 => return,
+                '}' | ']' => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 {
+                        self.bump();
+                        return;
+                    }
+                }
+                _ => {}
+            }
+            self.bump();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_is_found() {
+        let text =
+            "{\n  \"a\": {\"b\\n/\": [1, {\"c\": \"x,]}\"}, \"ü\", null]},\n  \"d\": 7, \"d\": 8 }";
+        for (pointer, line, column) in [
+            ("", 1, 1),
+            ("/a", 2, 8),
+            ("/a/b\n~1", 2, 17),
+            ("/a/b\n~1/0", 2, 18),
+            ("/a/b\n~1/1/c", 2, 27),
+            ("/a/b\n~1/2", 2, 36),
+            ("/a/b\n~1/3", 2, 41),
+            ("/a/b\n~1/4", 2, 17),
+            ("/d", 3, 16),
+            ("/a/missing", 2, 8),
+            ("/d/deeper", 3, 16),
+        ] {
+            assert_eq!(locate(text, pointer), Position { line, column }, "{pointer}");
+        }
+    }
+}

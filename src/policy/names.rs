@@ -1,0 +1,88 @@
+//! The vocabularies of criteria: applications, protocols, categories, address groups.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::app::{
+    APPLICATION_CATEGORIES, Catalogue, Category, PROTOCOL_CATEGORIES,
+    category::application_category,
+};
+use crate::criteria::{Group, Names, Vocabulary};
+use crate::dissect;
+use crate::facts::Protocol;
+
+/// Protocol categories whose tag no application category has stand behind this number in the
+/// common vocabulary of `category`.
+const PROTOCOL_CATEGORY_BASE: u32 = 1000;
+
+/// What names in criteria stand for.
+#[derive(Debug)]
+pub struct Vocabularies<'a> {
+    /// Applications.
+    pub catalogue: &'a Catalogue,
+    /// Address groups by tag.
+    pub groups: &'a BTreeMap<String, Arc<Group>>,
+}
+
+impl Names for Vocabularies<'_> {
+    fn resolve(&self, vocabulary: Vocabulary, name: &str) -> Vec<u32> {
+        if vocabulary == Vocabulary::Application {
+            let app = self.catalogue.resolve(name).and_then(|id| self.catalogue.app(id));
+            return app.map(|app| app.id).into_iter().collect();
+        }
+        let mut found = Vec::new();
+        self.each(vocabulary, &mut |known, id| {
+            if known.eq_ignore_ascii_case(name) && !found.contains(&id) {
+                found.push(id);
+            }
+        });
+        found
+    }
+
+    fn each(&self, vocabulary: Vocabulary, visit: &mut dyn FnMut(&str, u32)) {
+        let of_applications = APPLICATION_CATEGORIES.iter().map(|c| (c.tag, u32::from(c.id)));
+        match vocabulary {
+            Vocabulary::Application => {
+                self.catalogue.iter().for_each(|app| visit(app.tag, app.id));
+            }
+            Vocabulary::Protocol => {
+                protocols().for_each(|protocol| visit(protocol.name, protocol.id.into()));
+            }
+            Vocabulary::ProtocolCategory => {
+                PROTOCOL_CATEGORIES.iter().for_each(|c| visit(c.tag, c.id.into()));
+            }
+            Vocabulary::ApplicationCategory
+            | Vocabulary::DomainCategory
+            | Vocabulary::NetworkCategory => of_applications.for_each(|(tag, id)| visit(tag, id)),
+            Vocabulary::Category => {
+                of_applications.for_each(|(tag, id)| visit(tag, id));
+                for category in PROTOCOL_CATEGORIES {
+                    visit(category.tag, common_number(category));
+                }
+            }
+            Vocabulary::Risk | Vocabulary::Tag | Vocabulary::TagCategory => {}
+        }
+    }
+
+    fn group(&self, tag: &str) -> Option<Arc<Group>> {
+        self.groups.get(tag).cloned()
+    }
+
+    fn each_group(&self, visit: &mut dyn FnMut(&str)) {
+        self.groups.keys().for_each(|tag| visit(tag));
+    }
+}
+
+/// Every protocol that some dissector can tell.
+pub fn protocols() -> impl Iterator<Item = &'static Protocol> {
+    dissect::ALL.iter().flat_map(|dissector| dissector.protocols.iter().copied())
+}
+
+/// The number of a protocol's category in the common vocabulary: that of the application category
+/// with the same tag, where there is one.
+pub fn common_number(category: &Category) -> u32 {
+    match application_category(category.tag) {
+        Some(same) => same.id.into(),
+        None => PROTOCOL_CATEGORY_BASE.saturating_add(category.id.into()),
+    }
+}

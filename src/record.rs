@@ -1,0 +1,122 @@
+//! Flows as JSON objects (spec section 3.1), for `nfa replay`, logs and sinks.
+
+use serde_json::{Map, Value, json};
+
+use crate::facts::{Detail, Facts};
+use crate::flow::OtherType;
+use crate::policy::View;
+
+/// The `flow` object: metadata, and counters as they stand.
+pub fn flow(view: &View<'_>) -> Value {
+    let (flow, detection) = (view.flow, &view.flow.detection);
+    let app = view.app();
+    let protocol = view.protocol();
+    let (local, other) = (flow.local(), flow.other());
+    let mut record = Map::new();
+    let mut put = |key: &str, value: Value| {
+        record.insert(key.to_owned(), value);
+    };
+    put("first_seen_at", flow.first_seen.as_millis().into());
+    put("last_seen_at", flow.last_seen.as_millis().into());
+    put("ip_version", if flow.key.is_v4() { 4 } else { 6 }.into());
+    put("ip_protocol", flow.key.transport().number().into());
+    put("ip_dscp", flow.dscp.into());
+    put("vlan_id", flow.vlan.unwrap_or(0).into());
+    put("local_ip", local.addr.to_string().into());
+    put("local_port", view.ports().map_or(0, |_| local.port).into());
+    put("other_ip", other.addr.to_string().into());
+    put("other_port", view.ports().map_or(0, |_| other.port).into());
+    if let Some(mac) = flow.local_mac() {
+        put("local_mac", mac.to_string().into());
+    }
+    if let Some(mac) = flow.other_mac() {
+        put("other_mac", mac.to_string().into());
+    }
+    put("other_type", flow.sides.other_type.name().into());
+    if flow.sides.other_type != OtherType::Unknown {
+        put("local_origin", flow.sides.local_origin.into());
+    }
+    put("detected_protocol", protocol.map_or(0, |protocol| protocol.id).into());
+    put("detected_protocol_name", protocol.map_or("Unknown", |protocol| protocol.name).into());
+    put("detected_application", app.map_or(0, |app| app.id).into());
+    put("detected_application_name", app.map_or("netify.unclassified", |app| app.tag).into());
+    put("category", categories(view));
+    put("detection_guessed", detection.guessed.into());
+    put("detection_updated", detection.updated.into());
+    put("detection_packets", detection.packets.into());
+    put("dhc_hit", detection.hint.is_some().into());
+    if let Some(hint) = &detection.hint {
+        put("dns_host_name", (**hint).into());
+    }
+    if let Some(facts) = view.facts() {
+        if let Some(host) = &facts.host {
+            put("host_server_name", (**host).into());
+        }
+        details(facts, &mut record);
+    }
+    let [local_packets, other_packets] = view.local_first(flow.packets);
+    let [local_bytes, other_bytes] = view.local_first(flow.bytes);
+    record.insert("local_packets".to_owned(), local_packets.into());
+    record.insert("other_packets".to_owned(), other_packets.into());
+    record.insert("local_bytes".to_owned(), local_bytes.into());
+    record.insert("other_bytes".to_owned(), other_bytes.into());
+    let total_packets = local_packets.saturating_add(other_packets);
+    record.insert("total_packets".to_owned(), total_packets.into());
+    record.insert("total_bytes".to_owned(), local_bytes.saturating_add(other_bytes).into());
+    Value::Object(record)
+}
+
+/// Tags, with the public number beside each.
+fn categories(view: &View<'_>) -> Value {
+    let application = view.app().map(|app| app.category);
+    let protocol = view.protocol_category();
+    json!({
+        "application": application.map_or("unclassified", |category| category.tag),
+        "application_id": application.map_or(0, |category| category.id),
+        "protocol": protocol.map_or("unclassified", |category| category.tag),
+        "protocol_id": protocol.map_or(0, |category| category.id),
+    })
+}
+
+/// The blocks of single protocols.
+fn details(facts: &Facts, record: &mut Map<String, Value>) {
+    for detail in &facts.details {
+        let (block, key, value): (&str, &str, Value) = match detail {
+            Detail::TlsVersion(version) => ("ssl", "version", format!("{version:#06x}").into()),
+            Detail::TlsCipher(suite) => ("ssl", "cipher_suite", format!("{suite:#06x}").into()),
+            Detail::TlsEch(version) => {
+                ("ssl", "encrypted_ch_version", format!("{version:#06x}").into())
+            }
+            Detail::TlsAlpn(list) => ("ssl", "alpn", list.split(',').collect()),
+            Detail::TlsAlpnServer(name) => ("ssl", "alpn_server", json!([name])),
+            Detail::TlsJa4(print) => ("ssl", "client_ja4", (**print).into()),
+            Detail::TlsServerCn(name) => ("ssl", "server_cn", (**name).into()),
+            Detail::TlsIssuerDn(name) => ("ssl", "issuer_dn", (**name).into()),
+            Detail::TlsSubjectDn(name) => ("ssl", "subject_dn", (**name).into()),
+            Detail::QuicVersion(version) => ("quic", "version", format!("{version:#010x}").into()),
+            Detail::HttpUrl(url) => ("http", "url", (**url).into()),
+            Detail::HttpUserAgent(agent) => ("http", "user_agent", (**agent).into()),
+            Detail::BtInfoHash(hash) => {
+                let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+                ("bt", "info_hash", digits.into())
+            }
+            Detail::SshClient(agent) => ("ssh", "client", (**agent).into()),
+            Detail::SshServer(agent) => ("ssh", "server", (**agent).into()),
+            Detail::DhcpClass(class) => ("dhcp", "class_ident", (**class).into()),
+            Detail::DhcpFingerprint(print) => ("dhcp", "fingerprint", (**print).into()),
+            Detail::MdnsName(name) => ("mdns", "answer", (**name).into()),
+            Detail::StunMapped(end) => ("stun", "mapped", end.to_string().into()),
+            Detail::StunPeer(end) => ("stun", "peer", end.to_string().into()),
+            Detail::StunRelayed(end) => ("stun", "relayed", end.to_string().into()),
+        };
+        let block = record.entry(block).or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(block) = block {
+            block.insert(key.to_owned(), value);
+        }
+    }
+    if let Some(Value::Object(ssl)) = record.get_mut("ssl")
+        && let Some(host) = &facts.host
+    {
+        ssl.insert("client_sni".to_owned(), (**host).into());
+    }
+}
