@@ -23,6 +23,8 @@ pub struct LiveCapture {
     index: Option<u32>,
     link: LinkType,
     capture: Capture<Active>,
+    /// Times that an NFLOG socket lost packets because it was full.
+    overruns: u32,
 }
 
 /// Counters since the capture was opened; they wrap.
@@ -30,7 +32,7 @@ pub struct LiveCapture {
 pub struct LiveStats {
     /// Frames that the kernel handed to this capture, those it then dropped included.
     pub received: u32,
-    /// Frames dropped because the ring was full.
+    /// Frames dropped because the ring was full; for NFLOG, how often that happened.
     pub dropped: u32,
     /// Frames that the interface or its driver dropped.
     pub interface_dropped: u32,
@@ -40,6 +42,11 @@ pub struct LiveStats {
 fn is_pseudo(interface: &str) -> bool {
     interface == "any" || interface.starts_with("nflog") || interface.starts_with("nfqueue")
 }
+
+/// EAGAIN in libc's words: an NFLOG capture that must not block reports it as an error.
+const NOTHING_YET: &str = "Resource temporarily unavailable";
+/// ENOBUFS in libc's words: a netlink socket lost messages, and goes on (netlink(7)).
+const NO_BUFFER_SPACE: &str = "No buffer space available";
 
 /// EPERM and EACCES as libc words them, and libpcap's own explanation of either.
 fn is_permission(detail: &str) -> bool {
@@ -66,7 +73,13 @@ impl LiveCapture {
         match opened {
             Ok(capture) => {
                 let link = LinkType::from(capture.get_datalink().0);
-                Ok(LiveCapture { interface: interface.to_owned(), index, link, capture })
+                Ok(LiveCapture {
+                    interface: interface.to_owned(),
+                    index,
+                    link,
+                    capture,
+                    overruns: 0,
+                })
             }
             Err(error) => {
                 let detail = text(error);
@@ -82,11 +95,24 @@ impl LiveCapture {
 
     /// The next frame, stamped with `now`; `None`: nothing more for now. libpcap's own stamps are
     /// of the wall clock, which steps when a router learns the time after boot.
+    ///
+    /// An interface that only goes down keeps its capture, and frames come again when it is up;
+    /// one that is removed gives [`CaptureError::Removed`].
     pub fn next_frame(&mut self, now: Timestamp) -> Result<Option<Frame<'_>>, CaptureError> {
         match self.capture.next_packet() {
             Ok(packet) => Ok(Some(Frame::new(now, self.link, &packet))),
             Err(pcap::Error::TimeoutExpired | pcap::Error::NoMorePackets) => Ok(None),
-            Err(error) => Err(stopped(self.interface.clone(), self.index, text(error))),
+            Err(error) => {
+                let detail = text(error);
+                if detail.ends_with(NO_BUFFER_SPACE) {
+                    self.overruns = self.overruns.wrapping_add(1);
+                    return Ok(None);
+                }
+                if detail.ends_with(NOTHING_YET) {
+                    return Ok(None);
+                }
+                Err(stopped(self.interface.clone(), self.index, detail))
+            }
         }
     }
 
@@ -116,7 +142,7 @@ impl LiveCapture {
         match self.capture.stats() {
             Ok(stat) => Ok(LiveStats {
                 received: stat.received,
-                dropped: stat.dropped,
+                dropped: stat.dropped.wrapping_add(self.overruns),
                 interface_dropped: stat.if_dropped,
             }),
             Err(error) => Err(stopped(self.interface.clone(), self.index, text(error))),
