@@ -20,8 +20,10 @@ pub mod effect; // rank 1
 pub mod facts; // rank 1
 pub mod json; // rank 1
 pub mod prefix; // rank 1
+pub mod sys; // rank 1
 pub mod wire; // rank 1
 
+pub mod capture; // rank 2
 pub mod dissect; // rank 2
 pub mod flow; // rank 2
 pub mod target; // rank 2

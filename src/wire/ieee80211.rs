@@ -6,35 +6,31 @@ use super::{link::Carried, llc};
 use crate::bytes::{Reader, Stop};
 use crate::net::Mac;
 
+/// Type, and of the subtype the bit that says "no data", in the first byte.
+const TYPE_MASK: u8 = 0x4c;
+/// Type 2, with data.
+const DATA: u8 = 0x08;
+
 /// Frame control, duration, three addresses, sequence control.
 #[derive(Debug, Clone, Copy)]
 struct Ieee80211<'a>(&'a [u8; 24]);
 
 impl Ieee80211<'_> {
-    fn control(&self) -> u8 {
-        let [control, ..] = *self.0;
-        control
-    }
-
     fn flags(&self) -> u8 {
         let [_, flags, ..] = *self.0;
         flags
     }
 
-    /// Data is type 2; the bit 0x40 of the subtype says "no data".
-    fn is_data(&self) -> bool {
-        self.control() & 0x4c == 0x08
-    }
-
     fn is_qos(&self) -> bool {
-        self.control() & 0x80 != 0
+        let [control, ..] = *self.0;
+        control & 0x80 != 0
     }
 
-    fn to_distribution(&self) -> bool {
+    fn enters_distribution(&self) -> bool {
         self.flags() & 0x01 != 0
     }
 
-    fn from_distribution(&self) -> bool {
+    fn leaves_distribution(&self) -> bool {
         self.flags() & 0x02 != 0
     }
 
@@ -64,12 +60,11 @@ impl Ieee80211<'_> {
 pub(super) fn parse(frame: &[u8], padded: bool) -> Result<Link<'_>, WireError> {
     let truncated = WireError::Truncated(Header::Ieee80211);
     let control = frame.first().ok_or(truncated)?;
-    if control & 0x4c != 0x08 {
+    if control & TYPE_MASK != DATA {
         return Err(WireError::NotData); // may be shorter than a data frame's header
     }
     let (header, rest) = frame.split_first_chunk().ok_or(truncated)?;
     let header = Ieee80211(header);
-    debug_assert!(header.is_data());
     if header.is_protected() {
         return Err(WireError::Protected);
     }
@@ -86,7 +81,7 @@ pub(super) fn parse(frame: &[u8], padded: bool) -> Result<Link<'_>, WireError> {
         rest.skip(length.next_multiple_of(4).saturating_sub(length)).map_err(|_| truncated)?;
     }
     let [first, second, third] = header.addresses();
-    let (destination, source) = match (header.to_distribution(), header.from_distribution()) {
+    let (destination, source) = match (header.enters_distribution(), header.leaves_distribution()) {
         (false, false) => (first, second),
         (false, true) => (first, third),
         (true, false) => (third, second),
@@ -101,7 +96,7 @@ pub(super) fn parse(frame: &[u8], padded: bool) -> Result<Link<'_>, WireError> {
 
 /// The fields that not every frame has: the fourth address, and whether this is an A-MSDU.
 fn optional(header: &Ieee80211<'_>, rest: &mut Reader<'_>) -> Result<(Option<Mac>, bool), Stop> {
-    let fourth = if header.to_distribution() && header.from_distribution() {
+    let fourth = if header.enters_distribution() && header.leaves_distribution() {
         Some(Mac(rest.array()?))
     } else {
         None

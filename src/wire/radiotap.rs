@@ -44,7 +44,7 @@ fn padded(fields: &[u8]) -> Result<bool, Stop> {
     if present & TSFT != 0 {
         // Aligned from the start of the header: the first bitmap ends at 8, each further one
         // moves it by 4.
-        if (fields.len().saturating_sub(reader.len())) % 8 == 0 {
+        if fields.len().saturating_sub(reader.len()).is_multiple_of(8) {
             reader.skip(4)?;
         }
         reader.skip(8)?;

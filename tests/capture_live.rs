@@ -1,0 +1,219 @@
+//! Live capture on links of a network namespace of its own. Needs root and the `ip` command.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+use nfa::capture::{CaptureError, LiveCapture, SNAPLEN};
+use nfa::sys::{self, Interest, PollFd};
+use nfa::wire::{LinkType, decode};
+use std::net::UdpSocket;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Set in the child processes, which run inside.
+const INSIDE: &str = "NFA_CAPTURE_LIVE_INSIDE";
+
+fn run(line: &str) -> bool {
+    let mut words = line.split(' ');
+    let output = Command::new(words.next().unwrap()).args(words).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
+/// A namespace that goes with the test.
+struct Namespace(String);
+
+impl Namespace {
+    fn new(kind: &str) -> Option<Self> {
+        if sys::effective_uid() != 0 {
+            println!("skipped: needs root");
+            return None;
+        }
+        let name = format!("nfa-{kind}-{}", std::process::id());
+        if !run(&format!("ip netns add {name}")) {
+            println!("skipped: no network namespaces here");
+            return None;
+        }
+        let namespace = Namespace(name);
+        assert!(namespace.run("ip link set lo up"));
+        Some(namespace)
+    }
+
+    fn run(&self, line: &str) -> bool {
+        run(&format!("ip netns exec {} {line}", self.0))
+    }
+
+    /// Runs the test `name` of this file inside, by way of the words of `wrapper`.
+    fn run_test(&self, wrapper: &[&str], name: &str) {
+        let output = Command::new("ip")
+            .args(["netns", "exec", &self.0])
+            .args(wrapper)
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env(INSIDE, "1")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        print!("{text}");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{text}{errors}");
+        assert!(text.contains("1 passed"), "{text}");
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        run(&format!("ip netns del {}", self.0));
+    }
+}
+
+fn inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// The first datagram to port 9, or the error that came instead.
+fn next_datagram(capture: &mut LiveCapture) -> Result<(LinkType, Vec<u8>), CaptureError> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < deadline {
+        let mut fds = [PollFd::new(capture.fd(), Interest::Read)];
+        sys::poll(&mut fds, Some(Duration::from_millis(100))).unwrap();
+        let now = sys::monotonic();
+        while let Some(frame) = capture.next_frame(now)? {
+            assert_eq!(frame.at, now);
+            if let Ok(packet) = decode(frame.link, frame.bytes)
+                && packet.destination_port == 9
+            {
+                return Ok((frame.link, packet.payload.to_vec()));
+            }
+        }
+    }
+    panic!("nothing came in 5 seconds");
+}
+
+/// How a capture ends whose interface had something done to it; it must not keep poll awake.
+fn end(capture: &mut LiveCapture) -> Option<CaptureError> {
+    let deadline = Instant::now() + Duration::from_secs(1);
+    let mut rounds = 0;
+    while Instant::now() < deadline {
+        rounds += 1;
+        assert!(rounds < 100, "poll never sleeps");
+        let mut fds = [PollFd::new(capture.fd(), Interest::Read)];
+        sys::poll(&mut fds, Some(Duration::from_millis(100))).unwrap();
+        loop {
+            match capture.next_frame(sys::monotonic()) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error) => return Some(error),
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn frames_of_a_link_that_goes_up_and_down_and_away() {
+    let Some(namespace) = Namespace::new("link") else { return };
+    for line in [
+        "ip link add nfa0 type veth peer name nfa1",
+        "ip addr add 192.0.2.1/24 dev nfa0",
+        "ip link set nfa0 up",
+        "ip link set nfa1 up",
+        "ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev nfa0",
+    ] {
+        if !namespace.run(line) {
+            println!("skipped: {line}");
+            return;
+        }
+    }
+    namespace.run_test(&[], "inside_link");
+}
+
+#[test]
+fn inside_link() {
+    if !inside() {
+        return;
+    }
+    let send = || {
+        let socket = UdpSocket::bind("192.0.2.1:0").unwrap();
+        socket.send_to(b"hello", "192.0.2.2:9").unwrap();
+    };
+    let mut capture = LiveCapture::open("nfa1", SNAPLEN).unwrap();
+    let mut any = LiveCapture::open("any", SNAPLEN).unwrap();
+    assert!(capture.next_frame(sys::monotonic()).unwrap().is_none() || !capture.is_orphaned());
+    send();
+    assert_eq!(next_datagram(&mut capture).unwrap(), (LinkType::Ethernet, b"hello".to_vec()));
+    assert_eq!(next_datagram(&mut any).unwrap().1, b"hello");
+    let stats = capture.stats().unwrap();
+    assert!(stats.received > 0 && stats.dropped == 0, "{stats:?}");
+
+    assert!(run("ip link set nfa1 down"));
+    let down = end(&mut capture);
+    println!("down: {down:?}");
+    assert!(matches!(down, None | Some(CaptureError::Down { .. })));
+    assert!(!capture.is_orphaned());
+    println!("opened while down: {:?}", LiveCapture::open("nfa1", SNAPLEN).err());
+    assert!(run("ip link set nfa1 up"));
+    let mut capture = match down {
+        None => capture,
+        Some(_) => LiveCapture::open("nfa1", SNAPLEN).unwrap(),
+    };
+    // The peer's carrier, and with it the neighbour, was lost.
+    assert!(run("ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:02 dev nfa0"));
+    send();
+    assert_eq!(next_datagram(&mut capture).unwrap().1, b"hello");
+
+    assert!(run("ip link del nfa0"));
+    let removed = end(&mut capture);
+    println!("removed: {removed:?}");
+    assert!(capture.is_orphaned());
+    assert!(matches!(removed, Some(CaptureError::Removed { .. })));
+    assert!(end(&mut any).is_none(), "the others do not care");
+    let missing = LiveCapture::open("nfa1", SNAPLEN).err().unwrap();
+    assert!(matches!(missing, CaptureError::NoInterface { .. }));
+}
+
+#[test]
+fn packets_of_an_nflog_group() {
+    let Some(namespace) = Namespace::new("log") else { return };
+    let rule = "iptables -A INPUT -p udp --dport 9 -j NFLOG --nflog-group 5";
+    if !namespace.run(rule) {
+        println!("skipped: {rule}");
+        return;
+    }
+    namespace.run_test(&[], "inside_nflog");
+}
+
+#[test]
+fn inside_nflog() {
+    if !inside() {
+        return;
+    }
+    let mut capture = LiveCapture::open("nflog:5", SNAPLEN).unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let _receiver = UdpSocket::bind("127.0.0.1:9").unwrap();
+    socket.send_to(b"logged", "127.0.0.1:9").unwrap();
+    assert_eq!(next_datagram(&mut capture).unwrap(), (LinkType::Nflog, b"logged".to_vec()));
+}
+
+#[test]
+fn without_rights_the_error_says_which_are_missing() {
+    let Some(namespace) = Namespace::new("user") else { return };
+    if !run("setpriv --reuid 65534 --clear-groups true") {
+        println!("skipped: no setpriv");
+        return;
+    }
+    let wrapper = ["setpriv", "--reuid", "65534", "--clear-groups"];
+    namespace.run_test(&wrapper, "inside_without_rights");
+}
+
+#[test]
+fn inside_without_rights() {
+    if !inside() {
+        return;
+    }
+    for interface in ["lo", "any", "nflog:5"] {
+        let error = LiveCapture::open(interface, SNAPLEN).err().unwrap();
+        println!("{error}");
+        assert!(matches!(error, CaptureError::Permission { .. }), "{error}");
+        assert!(error.to_string().contains("CAP_NET_RAW"));
+    }
+    let missing = LiveCapture::open("nfa-none", SNAPLEN).err().unwrap();
+    assert!(matches!(missing, CaptureError::NoInterface { .. }));
+}
