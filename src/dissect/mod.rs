@@ -4,13 +4,18 @@
 //! order of the questions where ports give no hint: the surer the evidence, the earlier.
 
 pub mod bittorrent;
+mod dhcp;
 mod dns;
+mod ip;
 mod llmnr;
 mod mdns;
 mod netbios;
+mod ntp;
 #[cfg(test)]
 mod sample;
 mod sides;
+mod ssdp;
+mod stun;
 
 use crate::bytes::Stop;
 use crate::facts::{Facts, Lesson, Protocol};
@@ -34,5 +39,15 @@ pub struct Dissector {
 }
 
 /// Every dissector there is.
-pub static ALL: &[&Dissector] =
-    &[&bittorrent::BITTORRENT, &mdns::MDNS, &llmnr::LLMNR, &netbios::NETBIOS, &dns::DNS];
+pub static ALL: &[&Dissector] = &[
+    &bittorrent::BITTORRENT,
+    &stun::STUN,
+    &dhcp::DHCP,
+    &ssdp::SSDP,
+    &mdns::MDNS,
+    &llmnr::LLMNR,
+    &netbios::NETBIOS,
+    &ntp::NTP,
+    &dns::DNS,
+    &ip::IP,
+];
