@@ -6,16 +6,20 @@
 pub mod bittorrent;
 mod dhcp;
 mod dns;
+mod ike;
 mod ip;
 mod llmnr;
 mod mdns;
 mod netbios;
 mod ntp;
+mod openvpn;
+mod rtp;
 #[cfg(test)]
 mod sample;
 mod sides;
 mod ssdp;
 mod stun;
+mod wireguard;
 
 use crate::bytes::Stop;
 use crate::facts::{Facts, Lesson, Protocol};
@@ -47,7 +51,11 @@ pub static ALL: &[&Dissector] = &[
     &mdns::MDNS,
     &llmnr::LLMNR,
     &netbios::NETBIOS,
+    &ike::IKE,
     &ntp::NTP,
     &dns::DNS,
+    &wireguard::WIREGUARD,
+    &openvpn::OPENVPN,
+    &rtp::RTP,
     &ip::IP,
 ];
