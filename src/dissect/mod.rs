@@ -4,6 +4,7 @@
 //! order of the questions where ports give no hint: the surer the evidence, the earlier.
 
 pub mod bittorrent;
+mod dhcp;
 mod dns;
 mod dtls;
 mod http;
@@ -16,6 +17,20 @@ mod sample;
 mod sides;
 mod ssh;
 mod tls;
+mod ike;
+mod ip;
+mod llmnr;
+mod mdns;
+mod netbios;
+mod ntp;
+mod openvpn;
+mod rtp;
+#[cfg(test)]
+mod sample;
+mod sides;
+mod ssdp;
+mod stun;
+mod wireguard;
 
 use crate::bytes::Stop;
 use crate::facts::{Facts, Lesson, Protocol};
@@ -51,4 +66,19 @@ pub static ALL: &[&Dissector] = &[
     &dns::DNS,
     &quic::QUIC,
     &dtls::DTLS,
+pub static ALL: &[&Dissector] = &[
+    &bittorrent::BITTORRENT,
+    &stun::STUN,
+    &dhcp::DHCP,
+    &ssdp::SSDP,
+    &mdns::MDNS,
+    &llmnr::LLMNR,
+    &netbios::NETBIOS,
+    &ike::IKE,
+    &ntp::NTP,
+    &dns::DNS,
+    &wireguard::WIREGUARD,
+    &openvpn::OPENVPN,
+    &rtp::RTP,
+    &ip::IP,
 ];
