@@ -8,15 +8,6 @@ mod dhcp;
 mod dns;
 mod dtls;
 mod http;
-mod llmnr;
-mod mdns;
-mod netbios;
-mod quic;
-#[cfg(test)]
-mod sample;
-mod sides;
-mod ssh;
-mod tls;
 mod ike;
 mod ip;
 mod llmnr;
@@ -24,12 +15,15 @@ mod mdns;
 mod netbios;
 mod ntp;
 mod openvpn;
+mod quic;
 mod rtp;
 #[cfg(test)]
 mod sample;
 mod sides;
 mod ssdp;
+mod ssh;
 mod stun;
+mod tls;
 mod wireguard;
 
 use crate::bytes::Stop;
@@ -60,23 +54,17 @@ pub static ALL: &[&Dissector] = &[
     &tls::TLS,
     &http::HTTP,
     &ssh::SSH,
-    &mdns::MDNS,
-    &llmnr::LLMNR,
-    &netbios::NETBIOS,
-    &dns::DNS,
+    &stun::STUN,
     &quic::QUIC,
     &dtls::DTLS,
-pub static ALL: &[&Dissector] = &[
-    &bittorrent::BITTORRENT,
-    &stun::STUN,
-    &dhcp::DHCP,
-    &ssdp::SSDP,
     &mdns::MDNS,
     &llmnr::LLMNR,
     &netbios::NETBIOS,
+    &dns::DNS,
+    &dhcp::DHCP,
+    &ssdp::SSDP,
     &ike::IKE,
     &ntp::NTP,
-    &dns::DNS,
     &wireguard::WIREGUARD,
     &openvpn::OPENVPN,
     &rtp::RTP,

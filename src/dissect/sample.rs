@@ -154,6 +154,11 @@ impl Sample {
     /// The flow is `protocol`; no truncation is anything else, before or at the last call; and no
     /// single damaged byte makes anybody panic.
     pub fn survives(&self, protocol: &str) {
+        self.survives_as(protocol, protocol);
+    }
+
+    /// As [`Sample::survives`], but a truncation may also be `carrier`, in which it travels.
+    pub fn survives_as(&self, protocol: &str, carrier: &str) {
         assert_eq!(self.name(), Some(protocol));
         for (at, (_, _, packet)) in self.packets.iter().enumerate() {
             for kept in 0..=packet.len() {
@@ -161,7 +166,7 @@ impl Sample {
                 for cut in [cut.clone(), cut.last_call()] {
                     let name = cut.name();
                     assert!(
-                        name.is_none_or(|name| name == protocol),
+                        name.is_none_or(|name| name == protocol || name == carrier),
                         "packet {at} cut to {kept}: {name:?}"
                     );
                 }

@@ -181,7 +181,7 @@ mod tests {
         let line = format!("GET /announce?peer_id=x&info_hash={HASH}&port=6881 HTTP/1.1\r\n\r\n");
         let hash = http(line.as_bytes()).unwrap().unwrap();
         assert_eq!(hash[..5], [0x12, 0x34, 0x56, 0x78, 0x9a]);
-        tcp(40000, 80).original(line.as_bytes()).survives("BitTorrent");
+        tcp(40000, 80).original(line.as_bytes()).survives_as("BitTorrent", "HTTP");
         for other in [
             "GET /announce HTTP/1.1\r\n\r\n",
             "GET /scrape?info_hash=short HTTP/1.1\r\n\r\n",
@@ -201,7 +201,7 @@ mod tests {
         let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
         let body =
             b"d8:completei5e10:incompletei1e8:intervali1800e5:peers6:\x01\x02\x03\x04\x1a\xe1e";
-        tcp(80, 40000).midway().original(join(&[head, body])).survives("BitTorrent");
+        tcp(80, 40000).midway().original(join(&[head, body])).survives_as("BitTorrent", "HTTP");
         assert_eq!(http(&join(&[head, b"d8:comp"])), Err(Stop::NeedMore));
         assert_eq!(http(&join(&[head, b"<html>"])), Err(Stop::NotMine));
         assert_eq!(http(&join(&[head, b"d8:completeixe"])), Err(Stop::NotMine));

@@ -87,7 +87,8 @@ fn mid_stream(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let seen = |bytes: &[u8]| bytes.is_empty() || record::is_chain(bytes);
     let last = |bytes: &[u8]| bytes.is_empty() || Opening::of(bytes) == Opening::Record;
     let fits = prefix.both().into_iter().all(if prefix.last_call { last } else { seen });
-    if !prefix.from_start && fits {
+    let anything = prefix.both().iter().any(|bytes| !bytes.is_empty());
+    if anything && !prefix.from_start && fits {
         Ok(Facts::of(protocol::refine(prefix, None, std::iter::empty())))
     } else if prefix.last_call {
         Err(Stop::NotMine)
