@@ -28,6 +28,7 @@ pub(super) struct Compared<'a> {
     pub(super) value: Literal<'a>,
     /// The value as written, with its quotes.
     pub(super) written: &'a str,
+    pub(super) sign_span: Span,
     pub(super) value_span: Span,
     /// From the field to the value.
     pub(super) span: Span,
@@ -49,6 +50,9 @@ impl<'a> Checker<'a> {
                         nearest.consider(known, known);
                     }
                 }
+            }
+            if name.eq_ignore_ascii_case("not") {
+                nearest.consider(name, "!"); // as other languages of this kind have it
             }
             let nearest = nearest.found().map(|name| format!("`{name}`"));
             self.findings.error(span, Cause::UnknownField { name: clipped(name), nearest });
@@ -72,7 +76,7 @@ impl<'a> Checker<'a> {
         if compared.comparison.orders() && !compared.can_order() {
             let (field, field_is) = (clipped(name), kind.to_string());
             let sign = compared.comparison.sign();
-            self.findings.error(compared.span, Cause::Unordered { sign, field, field_is });
+            self.findings.error(compared.sign_span, Cause::Unordered { sign, field, field_is });
             return None;
         }
         match self.typed(compared) {

@@ -137,8 +137,11 @@ impl Error {
 impl fmt::Display for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Error { line, column, cause, excerpt, carets, .. } = self.0;
-        writeln!(f, "line {line}, column {column}: {cause}")?;
-        write!(f, "  {excerpt}\n  {carets}")
+        write!(f, "line {line}, column {column}: {cause}")?;
+        if excerpt.trim().is_empty() {
+            return Ok(()); // nothing to point at
+        }
+        write!(f, "\n  {excerpt}\n  {carets}")
     }
 }
 
@@ -411,7 +414,7 @@ mod tests {
     fn spans_end_with_their_line_and_the_end_has_one_caret() {
         assert_eq!(lines("ab\ncd", 1, 5)[1..], ["  ab", "   ^"]);
         assert_eq!(lines("ab", 2, 2)[1..], ["  ab", "    ^"]);
-        assert_eq!(lines("", 0, 0)[1..], ["  ", "  ^"]);
+        assert_eq!(lines(" ", 0, 0).len(), 1, "nothing to point at");
         assert_eq!(lines("é", 1, 2).len(), 3, "inside a character");
         assert_eq!(lines("a", 7, 9).len(), 3, "past the end");
     }

@@ -108,11 +108,13 @@ impl fmt::Display for Explanation {
                 None => "-",
             };
             let mark = if tested.decided { '>' } else { ' ' };
-            let text = clipped(&tested.text);
-            write!(f, "\n{mark} {outcome:<5}  {text:<TEST_COLUMN_CHARS$}  ")?;
+            let text = tested.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let text = clipped(&text);
+            write!(f, "\n{mark} {outcome:<5}  ")?;
             match tested.found.as_slice() {
-                [] => f.write_str("no value")?,
-                found => f.write_str(&found.join(", "))?,
+                _ if tested.field.is_none() => f.write_str(&text)?,
+                [] => write!(f, "{text:<TEST_COLUMN_CHARS$}  no value")?,
+                found => write!(f, "{text:<TEST_COLUMN_CHARS$}  {}", found.join(", "))?,
             }
         }
         Ok(())

@@ -7,7 +7,7 @@
 use super::check::{Checker, Compared};
 use super::error::{Cause, Span, clipped};
 use super::program::{Link, Next, Node, Step, Test, thread};
-use super::schema::{FieldId, Names, Schema};
+use super::schema::{FieldId, Kind, Names, Schema};
 use super::token::{BLANKS, compact, compact_field, is_name};
 use super::token::{Compact, Comparison, Lexeme, Lexer, Literal, Token};
 use super::{DEPTH_MAX, TEXT_BYTES_MAX};
@@ -127,8 +127,16 @@ impl<'a> Parser<'a> {
                 };
                 let comparison = if negated { Comparison::Unequal } else { Comparison::Equal };
                 let value_span = Span { start: span.end - word.len(), end: span.end };
-                let compared =
-                    Compared { name, field, comparison, value, written: word, value_span, span };
+                let compared = Compared {
+                    name,
+                    field,
+                    comparison,
+                    value,
+                    written: word,
+                    sign_span: span,
+                    value_span,
+                    span,
+                };
                 let Some(test) = self.checker.compared(&compared) else { return };
                 self.test(Some(id), test, negated, span)
             }
@@ -154,8 +162,16 @@ impl<'a> Parser<'a> {
         for name in fields {
             let Some((id, field)) = self.checker.field(name, span) else { return };
             let comparison = Comparison::Equal;
-            let compared =
-                Compared { name, field, comparison, value, written, value_span: span, span };
+            let compared = Compared {
+                name,
+                field,
+                comparison,
+                value,
+                written,
+                sign_span: span,
+                value_span: span,
+                span,
+            };
             let Some(test) = self.checker.compared(&compared) else { return };
             let unknown = matches!(test, Test::Never);
             let Ok(link) = self.test(Some(id), test, false, span) else { return };
@@ -218,7 +234,7 @@ impl<'a> Parser<'a> {
                     Some(Waiting::Bracket { negated, outside, .. }) => {
                         depth = depth.saturating_sub(1);
                         level = outside;
-                        if let (true, Some(inner)) = (negated, operands.pop()) {
+                        if negated && let Some(inner) = operands.pop() {
                             operands.push(self.node(Node::Not(inner), inner.first));
                         }
                     }
@@ -340,28 +356,33 @@ impl<'a> Parser<'a> {
         if negated {
             self.checker.findings.error(start, Cause::NegatedComparison);
         }
+        let sign_span = self.token.span;
         self.advance();
-        let (value, value_span) = self.value(found.is_some())?;
+        let (value, value_span) = self.value(found.map(|(_, field)| field.kind))?;
         let span = start.to(value_span);
         let (Some((id, field)), Some(value)) = (found, value) else {
             return self.test(None, Test::Never, false, span);
         };
         let written = value_span.of(self.text);
-        let compared = Compared { name, field, comparison, value, written, value_span, span };
+        let compared =
+            Compared { name, field, comparison, value, written, sign_span, value_span, span };
         let test = self.checker.compared(&compared).unwrap_or(Test::Never);
         self.test(Some(id), test, compared.negated(), span)
     }
 
-    /// A value; `None` where it is a word that stands for nothing, which is said if `report`.
-    fn value(&mut self, report: bool) -> Result<(Option<Literal<'a>>, Span), Lost> {
+    /// A value for a field of that kind; `None` where it is a word that stands for nothing.
+    fn value(&mut self, kind: Option<Kind>) -> Result<(Option<Literal<'a>>, Span), Lost> {
         let span = self.token.span;
         let value = match self.token.lexeme {
-            Lexeme::Word(word) => match Literal::bare(word) {
-                Ok(value) => Some(value),
-                Err(cause) => {
-                    if report {
-                        self.checker.findings.error(span, cause);
-                    }
+            Lexeme::Word(word) => match (Literal::bare(word), kind) {
+                (Ok(value), _) => Some(value),
+                (Err(_), None) => None, // the field is unknown, which has been said
+                (Err(Cause::NoValue { word }), Some(Kind::Text | Kind::Name(_))) => {
+                    self.checker.findings.error(span, Cause::Unquoted { word });
+                    None
+                }
+                (Err(cause), Some(_)) => {
+                    self.checker.findings.error(span, cause);
                     None
                 }
             },
@@ -425,5 +446,116 @@ impl<'a> Parser<'a> {
 
     fn thread(&mut self, root: Link) {
         self.work += thread(&self.nodes, &mut self.steps, root);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::Arc;
+
+    use super::super::TESTS_MAX;
+    use super::super::group::Group;
+    use super::super::schema::{Field, Vocabulary};
+    use super::*;
+
+    static FIELDS: [Field; 2] = [
+        Field { name: "a", aliases: &[], kind: Kind::Flag, doc: "", available: true },
+        Field {
+            name: "app",
+            aliases: &[],
+            kind: Kind::Name(Vocabulary::Application),
+            doc: "",
+            available: true,
+        },
+    ];
+
+    /// Knows nothing and counts how often the whole catalogue was gone through.
+    #[derive(Default)]
+    struct Nobody(Cell<usize>);
+
+    impl Names for Nobody {
+        fn resolve(&self, _: Vocabulary, _: &str) -> Vec<u32> {
+            Vec::new()
+        }
+
+        fn each(&self, _: Vocabulary, _: &mut dyn FnMut(&str, u32)) {
+            self.0.set(self.0.get() + 1);
+        }
+
+        fn group(&self, _: &str) -> Option<Arc<Group>> {
+            None
+        }
+
+        fn each_group(&self, _: &mut dyn FnMut(&str)) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+
+    /// A sign repeated as often as fits, and what is worst for each stack.
+    #[test]
+    fn work_is_linear_in_the_text_whatever_it_says() {
+        let schema = Schema::new(&FIELDS);
+        let pieces = [
+            "(",
+            ")",
+            "!",
+            "!(",
+            "a||",
+            "a&&",
+            "a||a&&",
+            "!(a)&&",
+            "(a)||",
+            ";",
+            "a;",
+            "a a;",
+            "'",
+            "\"",
+            "'x'",
+            "a==",
+            "app=='x'||",
+            "zz||",
+            "zz=='rx:('||",
+            "(((a)))||",
+            "@x",
+            "=",
+            "&",
+            "é",
+            "app==@x||",
+            "a==1;",
+            "x:",
+            "\n",
+            "1",
+            "()",
+            "a)||",
+            "ai:",
+        ];
+        for piece in pieces {
+            for bytes in [256, TEXT_BYTES_MAX] {
+                let text = format!("a||{}", piece.repeat((bytes - 4) / piece.len()));
+                let names = Nobody::default();
+                let mut parser = Parser::new(&text, &schema, &names, TESTS_MAX);
+                parser.criteria();
+                // A token takes a byte or more; it is read at most twice, as is its node.
+                assert!(parser.work <= 4 * text.len(), "{piece:?}: {} steps", parser.work);
+                assert!(parser.nodes.len() <= text.len() && parser.steps.len() <= TESTS_MAX);
+                let (errors, warnings) = parser.checker.findings.finish();
+                assert!(errors.len() <= 16 && warnings.len() <= 33, "{piece:?}");
+                assert!(!errors.is_empty() || !warnings.is_empty(), "{piece:?}");
+                assert!(names.0.get() <= 16, "{piece:?}: {} searches", names.0.get());
+            }
+        }
+    }
+
+    #[test]
+    fn more_warnings_than_are_kept_are_counted() {
+        let schema = Schema::new(&FIELDS);
+        let names = Nobody::default();
+        let text = "app == 'x' || ".repeat(39) + "app == 'x';";
+        let mut parser = Parser::new(&text, &schema, &names, TESTS_MAX);
+        parser.criteria();
+        let (errors, warnings) = parser.checker.findings.finish();
+        assert!(errors.is_empty());
+        assert_eq!(warnings.last().unwrap().cause, Cause::MoreWarnings { count: 8 });
     }
 }

@@ -55,7 +55,7 @@ impl fmt::Display for Kind {
             Kind::Address => f.write_str("an IP address"),
             Kind::Mac => f.write_str("a MAC address"),
             Kind::Flag => f.write_str("a flag (true or false)"),
-            Kind::Constant(_) => f.write_str("a constant"),
+            Kind::Constant(_) => f.write_str("a constant (a bare word)"),
             Kind::Name(vocabulary) => write!(f, "the name or number of {}", vocabulary.article()),
             Kind::Id(vocabulary) => write!(f, "the number of {}", vocabulary.article()),
             Kind::Any => f.write_str("anything"),

@@ -91,7 +91,7 @@ mod tests {
             ("aplication", Some("application")),
             ("App", Some("app")),
             ("hostname", Some("detected_hostname")),
-            ("ipp", Some("ip")),
+            ("ipv", Some("ip")),
             ("x", None),
             ("zebra", None),
             ("", None),

@@ -305,3 +305,64 @@ fn compact_test(input: &str) -> Parsed<'_, Compact<'_>> {
     let (input, word) = preceded(char(':'), take_while1(in_word)).parse(input)?;
     Ok((input, Compact::Test { negated: negated.is_some(), field, word }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stand_for_one_kind_of_value() {
+        let number = |negative, magnitude| Literal::Number { negative, magnitude };
+        for (word, value) in [
+            ("0", number(false, 0)),
+            ("-7", number(true, 7)),
+            ("+0X1f", number(false, 31)),
+            ("18446744073709551615", number(false, u64::MAX)),
+            ("-1.25", Literal::Fraction),
+            ("TRUE", Literal::Boolean(true)),
+            ("fAlse", Literal::Boolean(false)),
+            ("other_local", Literal::Bare("other_local")),
+            ("abcd", Literal::Bare("abcd")),
+            ("@a-b", Literal::Group("a-b")),
+            ("10.0.0.1", Literal::Network("10.0.0.1".parse().unwrap())),
+            ("10.0.0.1/8", Literal::Network("10.0.0.0/8".parse().unwrap())),
+            ("::", Literal::Network("::/128".parse().unwrap())),
+            ("::ffff:1.2.3.4", Literal::Network("::ffff:102:304".parse().unwrap())),
+            ("Fe80::/10", Literal::Network("fe80::/10".parse().unwrap())),
+            ("00:11:22:aa:BB:cc", Literal::Mac("00:11:22:aa:bb:cc".parse().unwrap())),
+        ] {
+            assert_eq!(Literal::bare(word), Ok(value), "{word}");
+        }
+        for word in ["0x", "-", "+", "@", "1a", "a-b", "netify.x", "1.", "10.0.0", "a:b", "", "_a"]
+        {
+            assert!(matches!(Literal::bare(word), Err(Cause::NoValue { .. })), "{word}");
+        }
+        for word in ["10.0.0.256", "1::2::3", "10.0.0.0/x", "::/129", "00:11:22:33:44"] {
+            assert!(matches!(Literal::bare(word), Err(Cause::Address { .. })), "{word}");
+        }
+        assert_eq!(Literal::bare("18446744073709551616"), Err(Cause::LargeNumber));
+        assert_eq!(Literal::quoted("rx:a"), Literal::Pattern("a"));
+        assert_eq!(Literal::quoted("RX:a"), Literal::Text("RX:a"));
+    }
+
+    #[test]
+    fn compact_criteria_are_the_whole_text() {
+        let test = |negated, field, word| Compact::Test { negated, field, word };
+        for (text, expected) in [
+            ("*", Some((Compact::Everything, ""))),
+            ("* ;", Some((Compact::Everything, " ;"))),
+            ("ai:youtube", Some((test(false, "application", "youtube"), ""))),
+            ("! pc:games;", Some((test(true, "protocol_category", "games"), ";"))),
+            ("pi:HTTP/S", Some((test(false, "protocol", "HTTP/S"), ""))),
+            ("ac:", None),
+            ("AC:games", None),
+            ("xx:games", None),
+            ("ai:youtube && a", None),
+            ("ai:a;;", None),
+            ("**", None),
+            ("", None),
+        ] {
+            assert_eq!(compact(text), expected, "{text}");
+        }
+    }
+}
