@@ -1,3 +1,9 @@
 //! The program: arguments, event loop, clock, signals, exit status.
 
-fn main() {}
+mod command;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    command::main()
+}

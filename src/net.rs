@@ -123,7 +123,9 @@ impl FromStr for Mac {
         let mut bytes = [0; 6];
         let mut groups = text.split(':');
         for byte in &mut bytes {
-            let group = groups.next().filter(|group| group.len() == 2).ok_or(AddressError::Mac)?;
+            let two_digits =
+                |group: &&str| group.len() == 2 && group.bytes().all(|b| b.is_ascii_hexdigit());
+            let group = groups.next().filter(two_digits).ok_or(AddressError::Mac)?;
             *byte = u8::from_str_radix(group, 16).map_err(|_| AddressError::Mac)?;
         }
         if groups.next().is_some() { Err(AddressError::Mac) } else { Ok(Mac(bytes)) }
@@ -255,7 +257,7 @@ mod tests {
             assert_eq!(text.parse::<Network>(), Err(error), "{text}");
         }
         for text in
-            ["00:11:22:33:44", "00:11:22:33:44:55:66", "0:11:22:33:44:55", "+1:11:22:33:44:g5"]
+            ["00:11:22:33:44", "00:11:22:33:44:55:66", "0:11:22:33:44:55", "+1:11:22:33:44:55"]
         {
             assert_eq!(text.parse::<Mac>(), Err(AddressError::Mac), "{text}");
         }

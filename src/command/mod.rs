@@ -1,0 +1,175 @@
+//! The commands of the program, one file each.
+
+mod check;
+mod options;
+mod replay;
+mod summary;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use nfa::app::Catalogue;
+use nfa::config::{self, Config, Severity};
+
+use options::{Options, UsageError};
+
+/// A command: what `nfa NAME` does.
+struct Command {
+    name: &'static str,
+    doc: &'static str,
+    usage: &'static str,
+    run: fn(Options) -> Result<Outcome, Failure>,
+}
+
+/// Every command there is.
+static COMMANDS: &[&Command] = &[&replay::REPLAY, &check::CHECK];
+
+/// How a command that ran to its end went.
+enum Outcome {
+    /// All is well.
+    Fine,
+    /// Something was reported on the way; the rest was done.
+    Problems,
+}
+
+/// Why a command did nothing, or stopped.
+enum Failure {
+    /// The arguments.
+    Usage(UsageError),
+    /// Anything else; one line.
+    Message(String),
+    /// Whoever read our output has gone: nothing to say to anybody.
+    BrokenPipe,
+}
+
+impl From<UsageError> for Failure {
+    fn from(error: UsageError) -> Self {
+        Failure::Usage(error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    /// Output is all that commands write without a message of their own.
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
+            _ => Failure::Message(format!("standard output: {error}")),
+        }
+    }
+}
+
+/// Runs the command that the arguments name. Exit status: 0 all well, 1 problems were reported,
+/// 2 wrong arguments.
+pub fn main() -> ExitCode {
+    let result = match Options::parse(std::env::args_os().skip(1)) {
+        Err(error) => Err(Failure::Usage(error)),
+        Ok(options) if options.help => help(&options).map_err(Failure::from),
+        Ok(options) if options.version => {
+            writeln!(std::io::stdout(), "nfa {}", env!("CARGO_PKG_VERSION"))
+                .map(|()| Outcome::Fine)
+                .map_err(Failure::from)
+        }
+        Ok(options) => run(options),
+    };
+    match result {
+        Ok(Outcome::Fine) | Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
+        Ok(Outcome::Problems) => ExitCode::from(1),
+        Err(Failure::Message(message)) => {
+            eprintln!("nfa: {message}");
+            ExitCode::from(1)
+        }
+        Err(Failure::Usage(error)) => {
+            eprintln!("nfa: {error}\nTry 'nfa --help'.");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(options: Options) -> Result<Outcome, Failure> {
+    let Some(name) = options.command.as_deref() else {
+        return Err(UsageError::NoCommand.into());
+    };
+    match COMMANDS.iter().find(|command| command.name == name) {
+        Some(command) => (command.run)(options),
+        None => {
+            let known = COMMANDS.iter().map(|command| command.name);
+            Err(UsageError::unknown_command(name, known).into())
+        }
+    }
+}
+
+fn help(options: &Options) -> std::io::Result<Outcome> {
+    let mut out = std::io::stdout().lock();
+    let one = COMMANDS.iter().find(|command| Some(command.name) == options.command.as_deref());
+    if let Some(command) = one {
+        writeln!(out, "nfa {} - {}\n\nusage: nfa {}", command.name, command.doc, command.usage)?;
+    } else {
+        writeln!(out, "nfa - names the traffic of a router's LAN and keeps kernel sets of it\n")?;
+        writeln!(out, "usage: nfa COMMAND [OPTION...] [ARGUMENT...]\n\ncommands:")?;
+        for command in COMMANDS {
+            writeln!(
+                out,
+                "  {:<8} {}\n           nfa {}",
+                command.name, command.doc, command.usage
+            )?;
+        }
+    }
+    writeln!(out, "\noptions:")?;
+    for (flag, doc) in options::FLAGS {
+        writeln!(out, "  {flag:<24} {doc}")?;
+    }
+    writeln!(out, "\nexit status: 0 all well; 1 problems were reported; 2 wrong arguments")?;
+    Ok(Outcome::Fine)
+}
+
+/// Where the catalogue of applications is looked for: beside the installed program's data, then
+/// in the source tree that the program was built in.
+fn catalogue_folder(options: &Options) -> Option<PathBuf> {
+    const INSTALLED: &str = "/usr/share/nfa/apps.d";
+    if let Some(folder) = &options.catalogue {
+        return Some(folder.clone());
+    }
+    let installed = Path::new(INSTALLED);
+    if installed.is_dir() {
+        return Some(installed.to_owned());
+    }
+    let program = std::env::current_exe().ok()?;
+    let mut above = program.ancestors().skip(1);
+    above.find_map(|folder| {
+        let source = folder.join("files/usr/share/nfa/apps.d");
+        source.is_dir().then_some(source)
+    })
+}
+
+/// Loads the catalogue; what is wrong with it is told through `report`, and the rest counts.
+fn load_catalogue(options: &Options, mut report: impl FnMut(String)) -> Catalogue {
+    let Some(folder) = catalogue_folder(options) else {
+        report("no catalogue of applications found: name its folder with --catalogue".to_owned());
+        return Catalogue::empty();
+    };
+    let (catalogue, findings) = Catalogue::load(&folder);
+    findings.iter().for_each(|finding| report(finding.to_string()));
+    catalogue
+}
+
+/// Loads a configuration; its findings are told through `report`. `None` if none of it can be
+/// used, which was told too.
+fn load_config(
+    path: &Path,
+    catalogue: &Catalogue,
+    mut report: impl FnMut(Severity, String),
+) -> Option<Config> {
+    match config::load(path, catalogue) {
+        Ok((config, findings)) => {
+            for finding in findings {
+                report(finding.severity, format!("{}:{finding}", path.display()));
+            }
+            Some(config)
+        }
+        Err(error) => {
+            report(Severity::Error, error.to_string());
+            None
+        }
+    }
+}

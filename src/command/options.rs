@@ -1,0 +1,194 @@
+//! The options of the command line. One table: `--help` is made from it.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use lexopt::Arg;
+use nfa::net::Network;
+use nfa::spelling;
+
+/// Every option with its help line.
+pub const FLAGS: &[(&str, &str)] = &[
+    ("--config FILE", "the configuration (JSON)"),
+    ("--catalogue FOLDER", "applications (default: /usr/share/nfa/apps.d)"),
+    ("--interface NAME", "capture here instead of where the configuration says"),
+    ("--local NETWORK", "replay: these addresses are the LAN's too (repeatable)"),
+    ("--max-flows N", "most live flows (default: 8192)"),
+    ("--no-expiry", "replay: flows live to the end of the capture"),
+    ("--quiet", "replay: no lines for flows and set changes"),
+    ("--summary", "replay: a table at the end"),
+    ("-h, --help", "this text; with a command, its own"),
+    ("-V, --version", "the version"),
+];
+
+/// What the command line says.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// The first argument.
+    pub command: Option<String>,
+    /// The others.
+    pub arguments: Vec<PathBuf>,
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// `--catalogue`.
+    pub catalogue: Option<PathBuf>,
+    /// `--interface`.
+    pub interface: Option<String>,
+    /// `--local`.
+    pub local: Vec<Network>,
+    /// `--max-flows`.
+    pub max_flows: Option<usize>,
+    /// `--no-expiry`.
+    pub no_expiry: bool,
+    /// `--quiet`.
+    pub quiet: bool,
+    /// `--summary`.
+    pub summary: bool,
+    /// `--help`.
+    pub help: bool,
+    /// `--version`.
+    pub version: bool,
+}
+
+/// What is wrong with the arguments.
+#[derive(Debug)]
+pub enum UsageError {
+    /// No command.
+    NoCommand,
+    /// No such command.
+    UnknownCommand {
+        /// As written.
+        name: String,
+        /// The closest one.
+        nearest: Option<String>,
+    },
+    /// An option that the command needs.
+    Needs {
+        /// The command.
+        command: &'static str,
+        /// The option or argument.
+        what: &'static str,
+    },
+    /// An argument that the command has no use for.
+    Unexpected {
+        /// The command.
+        command: &'static str,
+        /// As written.
+        argument: String,
+    },
+    /// An option's value.
+    Value {
+        /// The option.
+        option: &'static str,
+        /// As written.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// Anything the parser of arguments found.
+    Parser(lexopt::Error),
+}
+
+impl UsageError {
+    /// For a command that is none of `known`.
+    pub fn unknown_command<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Self {
+        let nearest = spelling::nearest(name, known).map(str::to_owned);
+        UsageError::UnknownCommand { name: name.to_owned(), nearest }
+    }
+}
+
+impl From<lexopt::Error> for UsageError {
+    fn from(error: lexopt::Error) -> Self {
+        UsageError::Parser(error)
+    }
+}
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCommand => f.write_str("expected a command, such as replay, run or check"),
+            Self::UnknownCommand { name, nearest: Some(nearest) } => {
+                write!(f, "no command '{name}'; did you mean '{nearest}'?")
+            }
+            Self::UnknownCommand { name, nearest: None } => write!(f, "no command '{name}'"),
+            Self::Needs { command, what } => write!(f, "{command} needs {what}"),
+            Self::Unexpected { command, argument } => {
+                write!(f, "{command} takes no argument, found '{argument}'")
+            }
+            Self::Value { option, found, expected } => {
+                write!(f, "{option} '{found}': {expected}")
+            }
+            Self::Parser(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Options {
+    /// Reads arguments, the program's name left out.
+    ///
+    /// # Errors
+    /// The first that cannot be read.
+    pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Self, UsageError> {
+        let mut options = Options::default();
+        let mut parser = lexopt::Parser::from_args(arguments);
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Arg::Long("config") => options.config = Some(parser.value()?.into()),
+                Arg::Long("catalogue") => options.catalogue = Some(parser.value()?.into()),
+                Arg::Long("interface") => {
+                    options.interface = Some(read("--interface", parser.value()?, "a name")?);
+                }
+                Arg::Long("local") => {
+                    let expected = "expected a network such as 2001:db8::/56";
+                    options.local.push(read("--local", parser.value()?, expected)?);
+                }
+                Arg::Long("max-flows") => {
+                    let expected = "expected a whole number above 0";
+                    let flows: usize = read("--max-flows", parser.value()?, expected)?;
+                    if flows == 0 {
+                        let (option, found) = ("--max-flows", "0".to_owned());
+                        return Err(UsageError::Value { option, found, expected: expected.into() });
+                    }
+                    options.max_flows = Some(flows);
+                }
+                Arg::Long("no-expiry") => options.no_expiry = true,
+                Arg::Long("quiet") => options.quiet = true,
+                Arg::Long("summary") => options.summary = true,
+                Arg::Long("help") | Arg::Short('h') => options.help = true,
+                Arg::Long("version") | Arg::Short('V') => options.version = true,
+                Arg::Value(value) if options.command.is_none() => {
+                    options.command = Some(value.to_string_lossy().into_owned());
+                }
+                Arg::Value(value) => options.arguments.push(value.into()),
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        Ok(options)
+    }
+
+    /// For a command that takes no arguments.
+    pub fn no_arguments(&self, command: &'static str) -> Result<(), UsageError> {
+        match self.arguments.first() {
+            None => Ok(()),
+            Some(argument) => {
+                let argument = argument.display().to_string();
+                Err(UsageError::Unexpected { command, argument })
+            }
+        }
+    }
+}
+
+fn read<T: FromStr>(
+    option: &'static str,
+    value: OsString,
+    expected: &str,
+) -> Result<T, UsageError> {
+    let text = value.to_string_lossy();
+    text.parse().map_err(|_| UsageError::Value {
+        option,
+        found: text.into_owned(),
+        expected: expected.to_owned(),
+    })
+}

@@ -1,0 +1,256 @@
+//! `nfa replay`: reads captures, tells flows and the set changes they would cause.
+
+use std::collections::BTreeMap;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use nfa::app::Catalogue;
+use nfa::capture::CaptureFile;
+use nfa::config::{Config, INTERFACE_DEFAULT};
+use nfa::effect::Effect;
+use nfa::engine::{Engine, Limits, Output, Reason};
+use nfa::flow::Locality;
+use nfa::interface::{Interface, Role};
+use nfa::record;
+use nfa::sys;
+use nfa::time::Timestamp;
+use nfa::wire;
+use serde_json::{Value, json};
+
+use super::options::{Options, UsageError};
+use super::summary::Summary;
+use super::{Command, Failure, Outcome};
+
+/// The command.
+pub static REPLAY: Command = Command {
+    name: "replay",
+    doc: "reads captures, tells flows and the set changes they would cause",
+    usage: "replay [--config FILE] [--summary] [--quiet] CAPTURE...",
+    run,
+};
+
+/// Packets between two looks at the clock for the progress line.
+const PROGRESS_PACKETS: u32 = 4096;
+/// Milliseconds between two progress lines.
+const PROGRESS_MS: u64 = 500;
+
+struct Replay<'o> {
+    options: &'o Options,
+    catalogue: Arc<Catalogue>,
+    out: BufWriter<std::io::StdoutLock<'static>>,
+    summary: Summary,
+    problems: bool,
+}
+
+fn run(options: Options) -> Result<Outcome, Failure> {
+    if options.arguments.is_empty() {
+        let what = "one or more captures; \"-\" is standard input";
+        return Err(UsageError::Needs { command: "replay", what }.into());
+    }
+    let catalogue = super::load_catalogue(&options, |line| eprintln!("nfa: {line}"));
+    let mut replay = Replay {
+        options: &options,
+        catalogue: Arc::new(catalogue),
+        out: BufWriter::new(std::io::stdout().lock()),
+        summary: Summary::default(),
+        problems: false,
+    };
+    for (number, path) in options.arguments.iter().enumerate() {
+        // Every capture is a world of its own; only the first tells about the configuration.
+        let config = replay.config(number == 0)?;
+        replay.capture(path, config)?;
+    }
+    if options.summary {
+        replay.summary.print(&mut replay.out)?;
+    }
+    replay.out.flush()?;
+    Ok(if replay.problems { Outcome::Problems } else { Outcome::Fine })
+}
+
+impl Replay<'_> {
+    fn config(&mut self, tell: bool) -> Result<Config, Failure> {
+        let Some(path) = &self.options.config else { return Ok(Config::default()) };
+        let config = super::load_config(path, &self.catalogue, |severity, line| {
+            self.problems |= severity == nfa::config::Severity::Error;
+            if tell {
+                eprintln!("nfa: {line}");
+            }
+        });
+        config.ok_or_else(|| Failure::Message("no usable configuration".to_owned()))
+    }
+
+    fn engine(&self, config: Config) -> Engine {
+        let interface = match (&self.options.interface, config.interfaces.first()) {
+            (Some(name), _) => Interface { name: name.clone(), role: Role::Lan },
+            (None, Some(interface)) => interface.clone(),
+            (None, None) => Interface { name: INTERFACE_DEFAULT.to_owned(), role: Role::Lan },
+        };
+        let mut networks = config.local_networks.clone();
+        networks.extend(&self.options.local);
+        let mut limits = Limits { keep_ended: true, ..Limits::default() };
+        if let Some(flows_max) = self.options.max_flows.or(config.flows_max) {
+            limits.flows_max = flows_max;
+        }
+        if self.options.no_expiry {
+            limits.idle = None;
+        }
+        limits.keep_ended = !self.options.quiet || self.options.summary;
+        let locality = Locality::new(networks);
+        Engine::new(config, Arc::clone(&self.catalogue), vec![interface], locality, limits)
+    }
+
+    /// A capture that cannot be read, or not to its end, is told and the rest goes on.
+    fn capture(&mut self, path: &Path, config: Config) -> Result<(), Failure> {
+        let mut engine = self.engine(config);
+        let mut file = match CaptureFile::open(path) {
+            Ok(file) => file,
+            Err(error) => {
+                self.problem(&error.to_string());
+                return Ok(());
+            }
+        };
+        let mut progress = Progress::new();
+        let mut output = Output::default();
+        let mut refused: BTreeMap<String, u32> = BTreeMap::new();
+        let mut last = Timestamp::ZERO;
+        loop {
+            match file.next_frame() {
+                Ok(Some(frame)) => {
+                    last = last.max(frame.at);
+                    if engine.next_deadline().is_some_and(|deadline| deadline <= last) {
+                        engine.tick(last, &mut output);
+                    }
+                    match wire::decode(frame.link, frame.bytes) {
+                        Ok(packet) => engine.packet(frame.at, 0, &packet, &mut output),
+                        Err(error) => {
+                            let count = refused.entry(error.to_string()).or_default();
+                            *count = count.saturating_add(1);
+                            if matches!(error, wire::WireError::UnknownLink(_)) {
+                                self.problem(&format!("{}: {error}", path.display()));
+                                break;
+                            }
+                        }
+                    }
+                    self.write(&engine, &mut output, last)?;
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    self.problem(&error.to_string());
+                    break;
+                }
+            }
+            progress.step(path, &file);
+        }
+        engine.finish(&mut output);
+        self.write(&engine, &mut output, last)?;
+        progress.clear();
+        self.summary.add_capture(engine.counters(), &refused);
+        Ok(())
+    }
+
+    fn problem(&mut self, message: &str) {
+        self.problems = true;
+        eprintln!("nfa: {message}");
+    }
+
+    fn write(
+        &mut self,
+        engine: &Engine,
+        output: &mut Output,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        for effect in output.effects.drain(..) {
+            self.summary.add_effect(engine, &effect);
+            if !self.options.quiet
+                && let Some(line) = change(engine, &effect, now)
+            {
+                writeln!(self.out, "{line}")?;
+            }
+        }
+        for ended in output.ended.drain(..) {
+            let view = engine.view(&ended.flow);
+            self.summary.add_flow(&view);
+            if !self.options.quiet {
+                let reason = match ended.reason {
+                    Reason::Closed => "closed",
+                    Reason::Expired => "expired",
+                    Reason::Evicted => "evicted",
+                };
+                let line = json!({
+                    "type": "flow",
+                    "reason": reason,
+                    "interface": view.interface.name,
+                    "internal": view.interface.role == Role::Lan,
+                    "flow": record::flow(&view),
+                });
+                writeln!(self.out, "{line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A set change as a JSON line.
+fn change(engine: &Engine, effect: &Effect, now: Timestamp) -> Option<Value> {
+    let (change, set, element, timeout) = match effect {
+        Effect::Add { set, element, timeout } => ("add", set, element, *timeout),
+        Effect::Refresh { set, element, timeout } => ("refresh", set, element, Some(*timeout)),
+        Effect::Remove { set, element } => ("remove", set, element, None),
+    };
+    let spec = engine.sets().get(*set)?;
+    let mut line = json!({
+        "type": "set",
+        "at": now.as_millis(),
+        "change": change,
+        "set": spec.name,
+        "element": element.to_string(),
+    });
+    if let (Some(timeout), Value::Object(line)) = (timeout, &mut line) {
+        line.insert("timeout".to_owned(), timeout.as_secs().into());
+    }
+    Some(line)
+}
+
+/// A line on a terminal that tells how far a long file has been read.
+struct Progress {
+    shows: bool,
+    shown: bool,
+    packets: u32,
+    at: Timestamp,
+}
+
+impl Progress {
+    fn new() -> Self {
+        let shows = std::io::stderr().is_terminal();
+        Progress { shows, shown: false, packets: 0, at: sys::monotonic() }
+    }
+
+    fn step(&mut self, path: &Path, file: &CaptureFile) {
+        self.packets = self.packets.wrapping_add(1);
+        if !self.shows || !self.packets.is_multiple_of(PROGRESS_PACKETS) {
+            return;
+        }
+        let now = sys::monotonic();
+        if now.as_millis().saturating_sub(self.at.as_millis()) < PROGRESS_MS {
+            return;
+        }
+        (self.at, self.shown) = (now, true);
+        let share = file.progress().map(|progress| {
+            let percent = progress.position.saturating_mul(100) / progress.size.max(1);
+            format!(", {percent} %")
+        });
+        eprint!(
+            "\r{}: {} packets{}\x1b[K",
+            path.display(),
+            self.packets,
+            share.unwrap_or_default()
+        );
+    }
+
+    fn clear(&self) {
+        if self.shown {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
