@@ -9,6 +9,9 @@ mod quic;
 mod ssh;
 mod tls;
 
+#[cfg(test)]
+mod testing;
+
 use crate::bytes::Stop;
 use crate::facts::{Facts, Lesson, Protocol};
 use crate::net::Transport;

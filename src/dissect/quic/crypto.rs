@@ -1,6 +1,8 @@
 //! CRYPTO frames of Initial packets, RFC 9000 section 19.6, put in order again: clients cut their
 //! hello into pieces, shuffle and repeat them, and spread them over packets.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use super::keys::Payload;
 use super::packet::varint;
 use super::version::Family;

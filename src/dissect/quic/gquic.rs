@@ -2,6 +2,8 @@
 //! (CHLO), a map of tags in the clear. From "QUIC Wire Layout Specification" and "QUIC Crypto",
 //! Google's documents of 2016; Q050 has the same hello in encrypted packets.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use crate::bytes::{Reader, Stop};
 use crate::facts::host_name;
 

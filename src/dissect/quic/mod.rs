@@ -12,7 +12,7 @@ use self::keys::ClientKeys;
 use self::packet::{Initial, Long};
 use self::version::Version;
 use super::Dissector;
-use super::tls::{CLIENT_HELLO, Carrier, ClientHello, ja4};
+use super::tls::{CLIENT_HELLO, Carrier, ClientHello, TLS_1_3, ja4};
 use crate::bytes::{Reader, Stop};
 use crate::facts::{Detail, Facts, Protocol};
 use crate::net::{Direction, Transport};
@@ -206,7 +206,8 @@ fn facts(hello: &ClientHello<'_>, version: Version) -> Facts {
     let doq = hello.protocols().any(|name| name.starts_with(b"doq"));
     let mut facts = Facts::of(if doq { &DOQ } else { &PROTOCOL });
     facts.details.push(Detail::QuicVersion(version.number));
-    facts.details.push(Detail::TlsVersion(hello.version()));
+    // QUIC knows no other, RFC 9001 section 4.2.
+    facts.details.push(Detail::TlsVersion(TLS_1_3));
     hello.tell(&mut facts);
     facts.details.extend(ja4(hello, Carrier::Quic).map(Detail::TlsJa4));
     facts

@@ -1,6 +1,8 @@
 //! Names in an X.509 certificate, RFC 5280 section 4.1: a DER reader that goes as far as the
 //! subject and no further, so the first few hundred bytes of a certificate are enough.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use crate::bytes::{Reader, Stop};
 use crate::facts::{TEXT_MAX, bounded_text};
 

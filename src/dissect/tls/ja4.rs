@@ -1,6 +1,8 @@
 //! JA4, a fingerprint of the client: what it is made of is described publicly by its authors
 //! (FoxIO-LLC/ja4, `technical_details/JA4.md`).
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
