@@ -88,7 +88,7 @@ const LINES_MAX: usize = 256;
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let [original, reply] = prefix.both().map(Opening::of);
     let client = match (original, reply) {
-        (Opening::Other, _) | (Opening::Nothing | Opening::Response, Opening::Other) => {
+        (Opening::Other, _) | (Opening::Nothing, Opening::Other) => {
             return Err(Stop::NotMine);
         }
         (Opening::Request, _) => Direction::Original,

@@ -7,8 +7,8 @@
 use crate::bytes::{Reader, Stop};
 use crate::facts::host_name;
 
-/// A hello's tags are counted; more than this is nonsense (`kMaxEntries` in "QUIC Crypto").
-const TAGS_MAX: u16 = 128;
+/// A hello's tags are counted; more than this is nonsense. Real ones have up to thirty.
+const TAGS_MAX: u16 = 64;
 /// The hello begins within this many bytes of a packet: the longest header, hash and frame header.
 const HELLO_WITHIN: usize = 64;
 

@@ -97,6 +97,14 @@ fn negotiation_alone_is_waited_for() {
 }
 
 #[test]
+fn a_client_may_change_its_version_and_keep_its_identifier() {
+    let mut other = sample("quic-rfc9001-a2");
+    other[1..5].copy_from_slice(&[0xff, 0, 0, 0x1d]); // sealed for another version
+    let talk = udp().original(&other).original(&sample("quic-rfc9001-a2"));
+    assert_eq!(talk.ask(&QUIC).unwrap().host.as_deref(), Some("example.com"));
+}
+
+#[test]
 fn googles_hellos_are_read_encrypted_and_plain() {
     let facts = udp().original(&sample("gquic-q050")).ask(&QUIC).unwrap();
     assert_eq!(facts.host.as_deref(), Some("gquic.example.org"));
