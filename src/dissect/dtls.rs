@@ -2,7 +2,7 @@
 //! twice, the second time with the server's cookie.
 
 use super::Dissector;
-use super::tls::{CLIENT_HELLO, Carrier, ClientHello, ja4};
+use super::tls::{CLIENT_HELLO, Carrier, ClientHello, DTLS_0, ja4};
 use crate::bytes::{Reader, Stop};
 use crate::facts::{Detail, Facts, Protocol};
 use crate::net::Transport;
@@ -105,8 +105,8 @@ impl<'a> Record<'a> {
             return Err(Stop::NotMine);
         }
         let version = reader.u16()?;
-        // 1.0 and 1.2; 1.3 keeps the number of 1.2. 0x0100 is what OpenSSL had before RFC 4347.
-        if !matches!(version, 0xfeff | 0xfefd | 0x0100) {
+        // 1.0 and 1.2; 1.3 keeps the number of 1.2.
+        if !matches!(version, 0xfeff | 0xfefd | DTLS_0) {
             return Err(Stop::NotMine);
         }
         let epoch = reader.u16()?;
@@ -142,4 +142,58 @@ fn size(value: u32) -> Result<usize, Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dissect::testing::{Talk, mistreat, sample, truncate};
+
+    fn udp() -> Talk {
+        Talk::new(Transport::Udp, 4433)
+    }
+
+    #[test]
+    fn a_hello_names_the_host() {
+        let facts = udp().original(&sample("dtls12")).ask(&DTLS).unwrap();
+        assert_eq!((facts.protocol, facts.pending), (&PROTOCOL, false));
+        assert_eq!(facts.host.as_deref(), Some("dtls.example.org"));
+        assert_eq!(facts.details[0], Detail::TlsVersion(0xfefd));
+        let Some(Detail::TlsJa4(fingerprint)) = facts.details.last() else { panic!("{facts:?}") };
+        assert!(fingerprint.starts_with("dd2d"), "{fingerprint}");
+    }
+
+    #[test]
+    fn fragments_are_joined_and_a_second_hello_begins_anew() {
+        let (one, two) = (sample("dtls12-cut-1"), sample("dtls12-cut-2"));
+        assert_eq!(udp().original(&one).ask(&DTLS), Err(Stop::NeedMore));
+        let cut = udp().original(&one).at_last().ask(&DTLS).unwrap();
+        assert_eq!(cut.host.as_deref(), Some("dtls.example.org"));
+        let whole = udp().original(&one).original(&two).ask(&DTLS).unwrap();
+        assert_eq!(whole.host.as_deref(), Some("dtls.example.org"));
+        let again = udp().original(&one).original(&one).original(&two).ask(&DTLS).unwrap();
+        assert_eq!(again, whole);
+    }
+
+    #[test]
+    fn encrypted_records_are_enough() {
+        let record = b"\x17\xfe\xfd\0\x01\0\0\0\0\0\x05\0\x03abc";
+        let facts = udp().original(record).ask(&DTLS).unwrap();
+        assert_eq!(facts.details, [Detail::TlsVersion(0xfefd)]);
+        let mut damaged = *record;
+        damaged[12] = 4; // length beyond the datagram
+        assert_eq!(udp().original(&damaged).ask(&DTLS), Err(Stop::NotMine));
+    }
+
+    #[test]
+    fn every_truncation_refuses_and_no_damage_panics() {
+        let hello = sample("dtls12");
+        assert_eq!(truncate(&DTLS, &udp(), &hello), 0);
+        mistreat(&DTLS, &udp(), &hello, &["DTLS"]);
+        let mut damaged = hello;
+        damaged[59] = 33; // session identifier, at most 32 bytes
+        assert_eq!(udp().original(&damaged).ask(&DTLS), Err(Stop::Malformed));
+    }
+
+    #[test]
+    fn others_are_refused_at_once() {
+        for bytes in [&b"\x16\x03\x01\0\x01\x01"[..], b"\0\x01\0\0\x21\x12\xa4\x42", b"\x14"] {
+            assert_eq!(udp().original(bytes).ask(&DTLS), Err(Stop::NotMine), "{bytes:?}");
+        }
+    }
 }

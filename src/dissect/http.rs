@@ -88,7 +88,7 @@ const LINES_MAX: usize = 256;
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let [original, reply] = prefix.both().map(Opening::of);
     let client = match (original, reply) {
-        (Opening::Other, _) | (Opening::Nothing | Opening::Response, Opening::Other) => {
+        (Opening::Other, _) | (Opening::Nothing, Opening::Other) => {
             return Err(Stop::NotMine);
         }
         (Opening::Request, _) => Direction::Original,
@@ -198,19 +198,15 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    /// Servers forgive a missing space or minor version, so both are forgiven here.
     fn parse(line: &'a [u8]) -> Result<Self, Stop> {
-        let space = |byte: &u8| *byte == b' ';
-        let first = line.iter().position(space).ok_or(Stop::NotMine)?;
-        let last = line.iter().rposition(space).ok_or(Stop::NotMine)?;
-        let version = line.get(last..).unwrap_or_default();
-        if !matches!(version, [b' ', b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9']) {
-            return Err(Stop::NotMine); // RTSP and SIP have the same form
-        }
-        let target = line.get(first.saturating_add(1)..last).unwrap_or_default();
-        if target.is_empty() {
-            return Err(Stop::Malformed);
-        }
-        Ok(Line { method: line.get(..first).unwrap_or_default(), target })
+        let front = line.strip_suffix(b" ").unwrap_or(line);
+        let front = front.strip_suffix(b"0").or(front.strip_suffix(b"1")).unwrap_or(front);
+        // RTSP and SIP have the same form but for this.
+        let front = front.strip_suffix(b"HTTP/1.").ok_or(Stop::NotMine)?;
+        let space = front.iter().position(|byte| *byte == b' ').ok_or(Stop::NotMine)?;
+        let (method, target) = front.split_at_checked(space).unwrap_or_default();
+        Ok(Line { method, target: target.trim_ascii() })
     }
 
     /// A line whose end never came: only the usual forms of target are believed.
@@ -294,4 +290,118 @@ impl<'a> Headers<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dissect::testing::{Talk, mistreat, truncate};
+
+    fn tcp() -> Talk {
+        Talk::new(Transport::Tcp, 80)
+    }
+
+    fn ask(request: &str) -> Result<Facts, Stop> {
+        tcp().original(request.as_bytes()).ask(&HTTP)
+    }
+
+    const GET: &str =
+        "GET /a?b=c HTTP/1.1\r\nUser-Agent: Wget/1.21\r\nhOST: WWW.Example.Org:80\r\n\r\n";
+
+    #[test]
+    fn a_request_names_host_url_and_agent() {
+        let facts = ask(GET).unwrap();
+        assert_eq!((facts.protocol, facts.pending), (&PROTOCOL, false));
+        assert_eq!(facts.host.as_deref(), Some("www.example.org"));
+        assert_eq!(
+            facts.details,
+            [
+                Detail::HttpUrl("WWW.Example.Org:80/a?b=c".into()),
+                Detail::HttpUserAgent("Wget/1.21".into())
+            ]
+        );
+    }
+
+    #[test]
+    fn requests_come_in_many_forms() {
+        for (request, protocol, host, url) in [
+            (
+                "CONNECT a.example:443 HTTP/1.1\r\nHost: b.example\r\n\r\n",
+                &CONNECT,
+                "a.example",
+                "a.example:443",
+            ),
+            (
+                "GET http://u@a.example:80/x HTTP/1.1\r\nHost: b.example\r\n\r\n",
+                &PROXY,
+                "a.example",
+                "u@a.example:80/x",
+            ),
+            (
+                "GET /chat HTTP/1.1\r\nHost: a.example\r\nUpgrade: WebSocket\r\n\r\n",
+                &WEBSOCKET,
+                "a.example",
+                "a.example/chat",
+            ),
+            ("OPTIONS * HTTP/1.1\nHost:a.example\n\n", &PROTOCOL, "a.example", "a.example*"),
+            ("GET /HTTP/1.1\nHost: a.example\n\n", &PROTOCOL, "a.example", "a.example/"),
+            (
+                "RPC_OUT_DATA /rpc HTTP/1.0\r\nhost: a.example.\r\n\r\n",
+                &PROTOCOL,
+                "a.example",
+                "a.example./rpc",
+            ),
+        ] {
+            let facts = ask(request).unwrap();
+            assert_eq!(
+                (facts.protocol, facts.host.as_deref()),
+                (protocol, Some(host)),
+                "{request}"
+            );
+            assert_eq!(facts.details[0], Detail::HttpUrl(url.into()), "{request}");
+        }
+    }
+
+    #[test]
+    fn a_response_waits_for_its_question() {
+        let facts = tcp().reply(b"HTTP/1.1 200 OK\r\n").ask(&HTTP).unwrap();
+        assert_eq!((facts.protocol, facts.host.as_deref(), facts.pending), (&PROTOCOL, None, true));
+        let both = tcp().original(b"HTTP/1.0 404 x\r\n").reply(GET.as_bytes()).mid_stream();
+        assert_eq!(both.ask(&HTTP).unwrap().host.as_deref(), Some("www.example.org"));
+    }
+
+    #[test]
+    fn http_2_has_a_preface() {
+        assert_eq!(tcp().original(PREFACE).ask(&HTTP).unwrap().protocol, &HTTP2);
+        assert_eq!(truncate(&HTTP, &tcp(), PREFACE), PREFACE.len() - 1);
+    }
+
+    #[test]
+    fn a_cut_request_tells_what_it_has_at_the_last_call() {
+        for (length, host) in [(10, None), (GET.len() - 2, Some("www.example.org"))] {
+            let cut = tcp().original(&GET.as_bytes()[..length]);
+            assert_eq!(cut.ask(&HTTP), Err(Stop::NeedMore));
+            let facts = cut.at_last().ask(&HTTP).unwrap();
+            assert_eq!((facts.protocol, facts.host.as_deref()), (&PROTOCOL, host));
+        }
+    }
+
+    #[test]
+    fn every_truncation_waits_and_no_damage_panics() {
+        assert_eq!(truncate(&HTTP, &tcp(), GET.as_bytes()), GET.len() - 1);
+        mistreat(&HTTP, &tcp(), GET.as_bytes(), &["HTTP"]);
+        mistreat(&HTTP, &tcp(), b"CONNECT a:1 HTTP/1.1\r\n\r\n", &["HTTP/Connect"]);
+        mistreat(&HTTP, &tcp(), b"HTTP/1.1 200 OK\r\n", &["HTTP"]);
+    }
+
+    #[test]
+    fn others_are_refused_at_once() {
+        for text in [
+            "DESCRIBE rtsp://a/b RTSP/1.0\r\n",
+            "OPTIONS rtsp://a/b RTSP/1.0\r\n",
+            "OPTIONS sip:a SIP/2.0\r\n",
+            "GETX / HTTP/1.1\r\n",
+            "EHLO mail\r\n",
+            "220 HTTP/1.1\r\n",
+            "HTTP/1.1 abc",
+            "GET \u{1}\u{2}",
+        ] {
+            assert_eq!(ask(text), Err(Stop::NotMine), "{text}");
+        }
+    }
 }

@@ -23,6 +23,8 @@ mod sides;
 mod ssdp;
 mod ssh;
 mod stun;
+#[cfg(test)]
+mod testing;
 mod tls;
 mod wireguard;
 

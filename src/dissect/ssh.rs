@@ -32,7 +32,9 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let (asked, answered) = match (asked, answered) {
         (Ok(line), other) => (Some(line), other.ok()),
         (other, Ok(line)) => (other.ok(), Some(line)),
-        (Err(Stop::NotMine), _) | (_, Err(Stop::NotMine)) => return Err(Stop::NotMine),
+        (Err(stop), Err(other)) if [stop, other] != [Stop::NeedMore; 2] => {
+            return Err(if stop == Stop::NeedMore { other } else { stop });
+        }
         _ if prefix.last_call => return Err(Stop::NotMine),
         _ => return Err(Stop::NeedMore),
     };
@@ -92,4 +94,60 @@ fn version(mut reader: Reader<'_>) -> Result<&[u8], Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dissect::testing::{Talk, mistreat, truncate};
+
+    const CLIENT: &[u8] = b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n\0\0\x05\xdc";
+    const SERVER: &[u8] = b"SSH-2.0-dropbear_2022.83\r\n";
+
+    fn tcp(port: u16) -> Talk {
+        Talk::new(Transport::Tcp, port)
+    }
+
+    fn client() -> Detail {
+        Detail::SshClient("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3".into())
+    }
+
+    fn server() -> Detail {
+        Detail::SshServer("SSH-2.0-dropbear_2022.83".into())
+    }
+
+    #[test]
+    fn each_side_tells_its_own_software() {
+        let facts = tcp(22).original(CLIENT).ask(&SSH).unwrap();
+        assert_eq!((facts.protocol, facts.pending), (&PROTOCOL, true));
+        assert_eq!(facts.details, [client()]);
+        let facts = tcp(22).original(CLIENT).reply(SERVER).ask(&SSH).unwrap();
+        assert_eq!((facts.pending, facts.details), (false, vec![client(), server()]));
+        // Without an opening, port 22 tells who the server is.
+        let mut reversed = tcp(22).original(SERVER).reply(CLIENT).mid_stream();
+        reversed.ports.reverse();
+        assert_eq!(reversed.ask(&SSH).unwrap().details, [client(), server()]);
+    }
+
+    #[test]
+    fn a_server_may_greet_first() {
+        let greeting = [b"Welcome.\r\nGo away.\r\n", SERVER].concat();
+        let facts = tcp(2222).reply(&greeting).ask(&SSH).unwrap();
+        assert_eq!(facts.details, [server()]);
+        assert_eq!(tcp(2222).reply(&greeting[..12]).ask(&SSH), Err(Stop::NeedMore));
+        assert_eq!(tcp(2222).reply(&greeting[..12]).at_last().ask(&SSH), Err(Stop::NotMine));
+        assert_eq!(tcp(2222).original(&greeting).ask(&SSH), Err(Stop::NotMine));
+    }
+
+    #[test]
+    fn every_truncation_waits_and_no_damage_panics() {
+        assert_eq!(truncate(&SSH, &tcp(22), SERVER), SERVER.len() - 1);
+        mistreat(&SSH, &tcp(22), CLIENT, &["SSH"]);
+        let long = [b"SSH-2.0-", &[b'x'; 300][..]].concat();
+        assert_eq!(tcp(22).original(&long).ask(&SSH), Err(Stop::Malformed));
+        assert_eq!(tcp(22).original(b"SSH-x.0-y\r\n").ask(&SSH), Err(Stop::Malformed));
+    }
+
+    #[test]
+    fn others_are_refused_at_once() {
+        for bytes in [&b"GET / HTTP/1.1\r\n"[..], b"\x16\x03\x01", b"SSX"] {
+            assert_eq!(tcp(22).original(bytes).ask(&SSH), Err(Stop::NotMine), "{bytes:?}");
+        }
+        assert_eq!(tcp(22).reply(b"\x16\x03\x01").ask(&SSH), Err(Stop::NotMine));
+    }
 }

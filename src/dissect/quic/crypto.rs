@@ -1,6 +1,8 @@
 //! CRYPTO frames of Initial packets, RFC 9000 section 19.6, put in order again: clients cut their
 //! hello into pieces, shuffle and repeat them, and spread them over packets.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use super::keys::Payload;
 use super::packet::varint;
 use super::version::Family;
@@ -11,25 +13,23 @@ const HELLO_MAX: usize = 8192;
 /// Pieces remembered; further ones are dropped. Clients that shuffle send about a dozen.
 const PIECES_MAX: usize = 64;
 /// Frames read of one packet, padding counted as one. Pings as padding come in dozens.
-const FRAMES_MAX: usize = 512;
+const FRAMES_MAX: usize = 256;
 
 /// The start of the client's CRYPTO stream.
+#[derive(Default)]
 pub struct Assembly {
-    bytes: [u8; HELLO_MAX],
-    pieces: [(usize, usize); PIECES_MAX],
-    count: usize,
+    /// What came, zeros in the gaps; at most [`HELLO_MAX`].
+    bytes: Vec<u8>,
+    /// Start and end of what lies behind the first gap; at most [`PIECES_MAX`].
+    pieces: Vec<(usize, usize)>,
+    /// Length of what lies before it.
     covered: usize,
 }
 
 impl Assembly {
-    /// Nothing yet.
-    pub const fn new() -> Self {
-        Assembly { bytes: [0; HELLO_MAX], pieces: [(0, 0); PIECES_MAX], count: 0, covered: 0 }
-    }
-
     /// Forgets everything.
-    pub const fn clear(&mut self) {
-        (self.count, self.covered) = (0, 0);
+    pub fn clear(&mut self) {
+        *self = Assembly::default();
     }
 
     /// The stream from its beginning to its first gap.
@@ -39,30 +39,31 @@ impl Assembly {
 
     /// Whether some of the stream came, even if not its beginning.
     pub const fn has_pieces(&self) -> bool {
-        self.count > 0 || self.covered > 0
+        !self.bytes.is_empty()
     }
 
     fn add(&mut self, offset: u64, piece: &[u8]) {
         let Ok(from) = usize::try_from(offset) else { return };
         let to = from.saturating_add(piece.len());
-        let Some(target) = self.bytes.get_mut(from..to) else { return };
-        if from > self.covered {
-            let Some(slot) = self.pieces.get_mut(self.count) else { return };
-            *slot = (from, to);
-            self.count = self.count.saturating_add(1);
-            target.copy_from_slice(piece);
+        let gap = from > self.covered;
+        if to > HELLO_MAX || gap && self.pieces.len() == PIECES_MAX {
             return;
         }
+        if to > self.bytes.len() {
+            self.bytes.resize(to, 0);
+        }
+        let Some(target) = self.bytes.get_mut(from..to) else { return };
         target.copy_from_slice(piece);
+        if gap {
+            self.pieces.push((from, to));
+            return;
+        }
         self.covered = self.covered.max(to);
-        // Each turn but the last closes a gap for good, so there are at most PIECES_MAX of them.
-        while let Some(&(_, to)) = self
-            .pieces
-            .iter()
-            .take(self.count)
-            .find(|(from, to)| *from <= self.covered && *to > self.covered)
-        {
-            self.covered = to;
+        // Each turn closes a gap for good, so there are at most PIECES_MAX of them.
+        let closes =
+            |covered: usize| move |(from, to): &&(usize, usize)| *from <= covered && *to > covered;
+        while let Some((_, to)) = self.pieces.iter().find(closes(self.covered)) {
+            self.covered = *to;
         }
     }
 }

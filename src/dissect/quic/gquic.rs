@@ -2,11 +2,13 @@
 //! (CHLO), a map of tags in the clear. From "QUIC Wire Layout Specification" and "QUIC Crypto",
 //! Google's documents of 2016; Q050 has the same hello in encrypted packets.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use crate::bytes::{Reader, Stop};
 use crate::facts::host_name;
 
-/// A hello's tags are counted; more than this is nonsense (`kMaxEntries` in "QUIC Crypto").
-const TAGS_MAX: u16 = 128;
+/// A hello's tags are counted; more than this is nonsense. Real ones have up to thirty.
+const TAGS_MAX: u16 = 64;
 /// The hello begins within this many bytes of a packet: the longest header, hash and frame header.
 const HELLO_WITHIN: usize = 64;
 

@@ -3,6 +3,8 @@
 //! The tag is not checked: that would need GHASH, and a hello that parses is proof enough. So the
 //! payload can be opened from its beginning only as far as it is read; the rest is padding.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use aes::{Aes128, Block};
 use hkdf::Hkdf;
@@ -69,19 +71,8 @@ impl ClientKeys {
         for (byte, number) in nonce.iter_mut().rev().zip(number.to_be_bytes().iter().rev()) {
             *byte ^= number;
         }
-        let mut payload = Payload {
-            keys: self,
-            nonce,
-            counter: 2,
-            bytes: [0; PAYLOAD_MAX],
-            length,
-            ready: 0,
-            cut,
-        };
-        if let Some((target, source)) = payload.bytes.get_mut(..length).zip(sealed.get(..length)) {
-            target.copy_from_slice(source);
-        }
-        Ok(payload)
+        let bytes = sealed.get(..length).unwrap_or_default().to_vec();
+        Ok(Payload { cut, keys: self, nonce, counter: 2, bytes, ready: 0 })
     }
 }
 
@@ -102,19 +93,18 @@ pub struct Payload<'k> {
     keys: &'k ClientKeys,
     nonce: [u8; 12],
     counter: u32,
-    bytes: [u8; PAYLOAD_MAX],
-    length: usize,
+    bytes: Vec<u8>,
     ready: usize,
 }
 
 impl Payload<'_> {
     /// The opened bytes from `at` on: `count` of them or more, fewer only at the end.
     pub fn read(&mut self, at: usize, count: usize) -> &[u8] {
-        let wanted = at.saturating_add(count).min(self.length);
+        let wanted = at.saturating_add(count).min(self.bytes.len());
         while self.ready < wanted {
             self.open_more();
         }
-        self.bytes.get(at..self.ready.min(self.length)).unwrap_or_default()
+        self.bytes.get(at..self.ready.min(self.bytes.len())).unwrap_or_default()
     }
 
     fn open_more(&mut self) {

@@ -12,7 +12,7 @@ use self::keys::ClientKeys;
 use self::packet::{Initial, Long};
 use self::version::Version;
 use super::Dissector;
-use super::tls::{CLIENT_HELLO, Carrier, ClientHello, ja4};
+use super::tls::{CLIENT_HELLO, Carrier, ClientHello, TLS_1_3, ja4};
 use crate::bytes::{Reader, Stop};
 use crate::facts::{Detail, Facts, Protocol};
 use crate::net::{Direction, Transport};
@@ -47,7 +47,7 @@ const INITIAL_DATAGRAM_MIN: usize = 1200;
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     // Long headers start with a set bit, Google's old ones with few; most other UDP ends here.
-    let (mut known, mut maybe, mut opener) = (None, false, None);
+    let (mut known, mut maybe, mut opener) = (None, false, Opener::default());
     for datagram in prefix.datagrams() {
         if let Ok((version, rest)) = gquic::version(datagram.bytes) {
             known = known.or(Some(version));
@@ -61,7 +61,6 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
             match Long::parse(&mut reader) {
                 Ok(Long::Initial(packet)) => {
                     known = known.or(Some(packet.version.number));
-                    let opener = opener.get_or_insert_with(Opener::new);
                     if let Some(facts) = opener.add(&packet, datagram.direction)? {
                         return Ok(facts);
                     }
@@ -77,10 +76,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         None if !maybe => Err(Stop::NotMine),
         _ if !prefix.last_call => Err(Stop::NeedMore),
         None => Err(Stop::NotMine),
-        Some(version) => {
-            let cut = opener.and_then(|opener| opener.cut_hello());
-            Ok(cut.unwrap_or_else(|| plain(version)))
-        }
+        Some(version) => Ok(opener.cut_hello().unwrap_or_else(|| plain(version))),
     }
 }
 
@@ -94,10 +90,12 @@ fn google(version: u32, host: Option<Box<str>>) -> Facts {
 }
 
 /// Opens the client's Initial packets one after the other.
+#[derive(Default)]
 struct Opener {
     assembly: Assembly,
     keys: Option<ClientKeys>,
-    dcid: Vec<u8>,
+    /// What the keys were made of; after Version Negotiation a client may keep its identifier.
+    origin: (u32, Vec<u8>),
     /// The side whose packets opened, and their version.
     client: Option<(Direction, Version)>,
     opened: u32,
@@ -105,17 +103,6 @@ struct Opener {
 }
 
 impl Opener {
-    fn new() -> Self {
-        Opener {
-            assembly: Assembly::new(),
-            keys: None,
-            dcid: Vec::new(),
-            client: None,
-            opened: 0,
-            derived: 0,
-        }
-    }
-
     /// Takes one more Initial; facts as soon as the hello is whole.
     fn add(&mut self, packet: &Initial<'_>, sender: Direction) -> Result<Option<Facts>, Stop> {
         if self.client.is_some_and(|(client, _)| client != sender) {
@@ -130,12 +117,13 @@ impl Opener {
     }
 
     fn derive(&mut self, packet: &Initial<'_>) -> bool {
-        let tried = self.keys.is_some() && self.dcid == packet.dcid;
+        let (version, dcid) = &self.origin;
+        let tried = *version == packet.version.number && dcid == packet.dcid;
         if tried || packet.dcid.len() < CLIENT_DCID_MIN || self.derived >= KEYS_MAX {
             return false;
         }
         self.derived = self.derived.saturating_add(1);
-        self.dcid = packet.dcid.to_vec();
+        self.origin = (packet.version.number, packet.dcid.to_vec());
         self.keys = ClientKeys::derive(&packet.version, packet.dcid);
         true
     }
@@ -206,7 +194,8 @@ fn facts(hello: &ClientHello<'_>, version: Version) -> Facts {
     let doq = hello.protocols().any(|name| name.starts_with(b"doq"));
     let mut facts = Facts::of(if doq { &DOQ } else { &PROTOCOL });
     facts.details.push(Detail::QuicVersion(version.number));
-    facts.details.push(Detail::TlsVersion(hello.version()));
+    // QUIC knows no other, RFC 9001 section 4.2.
+    facts.details.push(Detail::TlsVersion(TLS_1_3));
     hello.tell(&mut facts);
     facts.details.extend(ja4(hello, Carrier::Quic).map(Detail::TlsJa4));
     facts

@@ -1,5 +1,7 @@
 //! Packets with a long header, RFC 9000 section 17.2, which share datagrams (section 12.2).
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use super::version::{Family, Version, is_grease};
 use crate::bytes::{Reader, Stop};
 

@@ -1,6 +1,10 @@
 //! Names in an X.509 certificate, RFC 5280 section 4.1: a DER reader that goes as far as the
 //! subject and no further, so the first few hundred bytes of a certificate are enough.
 
+#![deny(clippy::arithmetic_side_effects)]
+
+use std::borrow::Cow;
+
 use crate::bytes::{Reader, Stop};
 use crate::facts::{TEXT_MAX, bounded_text};
 
@@ -83,16 +87,17 @@ fn name(mut sets: Reader<'_>) -> Result<(Box<str>, Option<Box<str>>), Stop> {
             let mut pair = element(&mut set, SEQUENCE)?;
             let object = element(&mut pair, OBJECT_IDENTIFIER)?.rest();
             let kind = pair.peek().ok_or(Stop::Malformed)?;
-            let value = string(kind, element(&mut pair, kind)?.rest());
+            let value = element(&mut pair, kind)?.rest();
             let Some((_, key)) = ATTRIBUTES.iter().find(|(known, _)| *known == object) else {
                 continue;
             };
+            let value = string(kind, value);
             if text.len() < TEXT_MAX {
                 let separator = if text.is_empty() { "" } else { ", " };
                 text.extend([separator, key, "=", &value]);
             }
             if *key == "CN" {
-                common_name = Some(value);
+                common_name = Some(bounded_text(value.as_bytes()));
             }
         }
     }
@@ -100,14 +105,13 @@ fn name(mut sets: Reader<'_>) -> Result<(Box<str>, Option<Box<str>>), Stop> {
 }
 
 /// Most strings are ASCII or UTF-8; BMPString is UTF-16, X.690 section 8.23.
-fn string(kind: u8, bytes: &[u8]) -> Box<str> {
+fn string(kind: u8, bytes: &[u8]) -> Cow<'_, str> {
+    let bytes = bytes.get(..TEXT_MAX).unwrap_or(bytes);
     if kind != BMP_STRING {
-        return bounded_text(bytes);
+        return String::from_utf8_lossy(bytes);
     }
     let units = bytes.chunks_exact(2).filter_map(|unit| unit.try_into().ok());
-    let text: String = char::decode_utf16(units.map(u16::from_be_bytes))
-        .take(TEXT_MAX)
+    char::decode_utf16(units.map(u16::from_be_bytes))
         .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect();
-    bounded_text(text.as_bytes())
+        .collect()
 }

@@ -1,6 +1,8 @@
 //! ClientHello and ServerHello of TLS, QUIC and DTLS: RFC 8446 section 4.1, RFC 5246 section
 //! 7.4.1, RFC 6347 section 4.2.1. Both borrow from the handshake bytes.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use crate::bytes::{Reader, Stop};
 use crate::facts::{Detail, Facts, bounded_text, host_name};
 
@@ -9,10 +11,10 @@ pub const CLIENT_HELLO: u8 = 1;
 /// See [`CLIENT_HELLO`].
 pub const SERVER_HELLO: u8 = 2;
 
-/// Version numbers as the wire has them, RFC 8446 section 4.2.1 and RFC 5246 appendix E.
+/// As the wire has it, RFC 8446 section 4.2.1.
 pub const TLS_1_3: u16 = 0x0304;
-/// See [`TLS_1_3`].
-pub const TLS_1_2: u16 = 0x0303;
+/// What OpenSSL spoke before RFC 4347, and Cisco's VPN still does.
+pub const DTLS_0: u16 = 0x0100;
 
 // Extension numbers: IANA's registry "TLS ExtensionType Values".
 const SERVER_NAME: u16 = 0;
@@ -79,8 +81,11 @@ impl<'a> ClientHello<'a> {
 
     fn fill(&mut self, mut body: Reader<'a>, carrier: Carrier) -> Result<(), Stop> {
         self.legacy_version = body.u16()?;
-        let major = if carrier == Carrier::Datagram { 0xfe } else { 3 };
-        if self.legacy_version >> 8 != major {
+        let fits = match carrier {
+            Carrier::Tcp | Carrier::Quic => self.legacy_version >> 8 == 3,
+            Carrier::Datagram => self.legacy_version >> 8 == 0xfe || self.legacy_version == DTLS_0,
+        };
+        if !fits {
             return Err(Stop::NotMine);
         }
         body.skip(32)?; // random
@@ -91,7 +96,7 @@ impl<'a> ClientHello<'a> {
             body.sub_u8()?; // cookie
         }
         self.ciphers = body.sub_u16()?.rest();
-        if self.ciphers.len() % 2 != 0 {
+        if !self.ciphers.len().is_multiple_of(2) {
             return Err(Stop::Malformed);
         }
         body.sub_u8()?; // legacy_compression_methods

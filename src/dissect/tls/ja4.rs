@@ -1,6 +1,8 @@
 //! JA4, a fingerprint of the client: what it is made of is described publicly by its authors
 //! (FoxIO-LLC/ja4, `technical_details/JA4.md`).
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
@@ -18,7 +20,7 @@ pub fn ja4(hello: &ClientHello<'_>, carrier: Carrier) -> Option<Box<str>> {
     }
     let real = |value: &u16| !is_grease(*value);
     let ciphers: Vec<u16> = values(hello.ciphers).filter(real).take(LIST_MAX).collect();
-    let extensions: Vec<u16> = hello.extension_numbers().filter(real).take(LIST_MAX).collect();
+    let mut extensions: Vec<u16> = hello.extension_numbers().filter(real).take(LIST_MAX).collect();
     if ciphers.len() == LIST_MAX || extensions.len() == LIST_MAX {
         return None;
     }
@@ -41,15 +43,11 @@ pub fn ja4(hello: &ClientHello<'_>, carrier: Carrier) -> Option<Box<str>> {
     push_hash(&mut text, &listed(ciphers));
     text.push('_');
     // Server name and ALPN are in the readable part and differ per connection.
-    let mut hashed =
-        listed(extensions.into_iter().filter(|number| ![0, 16].contains(number)).collect());
+    extensions.retain(|number| ![0, 16].contains(number));
+    let mut hashed = listed(extensions);
     if !hello.signature_algorithms.is_empty() && !hashed.is_empty() {
-        hashed.push('_');
-        for value in values(hello.signature_algorithms).filter(real).take(LIST_MAX) {
-            push_hex(&mut hashed, value);
-            hashed.push(',');
-        }
-        hashed.pop();
+        hashed.push(b'_');
+        push_list(&mut hashed, values(hello.signature_algorithms).filter(real).take(LIST_MAX));
     }
     push_hash(&mut text, &hashed);
     Some(text.into_boxed_str())
@@ -83,35 +81,39 @@ fn alpn_ends(name: &[u8]) -> (char, char) {
 }
 
 fn hex_digit(nibble: u8) -> char {
-    char::from_digit(u32::from(nibble & 15), 16).unwrap_or('0')
+    char::from(hex(nibble))
 }
 
-fn push_hex(text: &mut String, value: u16) {
-    for byte in value.to_be_bytes() {
-        text.push(hex_digit(byte >> 4));
-        text.push(hex_digit(byte & 15));
+const fn hex(nibble: u8) -> u8 {
+    match nibble & 15 {
+        digit @ 0..=9 => b'0'.saturating_add(digit),
+        letter => b'a'.saturating_sub(10).saturating_add(letter),
     }
 }
 
 /// `002f,0035,...` in ascending order.
-fn listed(mut numbers: Vec<u16>) -> String {
+fn listed(mut numbers: Vec<u16>) -> Vec<u8> {
     numbers.sort_unstable();
-    let mut text = String::with_capacity(numbers.len().saturating_mul(5));
-    for number in numbers {
-        push_hex(&mut text, number);
-        text.push(',');
-    }
-    text.pop();
+    let mut text = Vec::with_capacity(512);
+    push_list(&mut text, numbers.into_iter());
     text
 }
 
+fn push_list(text: &mut Vec<u8>, numbers: impl Iterator<Item = u16>) {
+    for number in numbers {
+        let [high, low] = number.to_be_bytes();
+        text.extend_from_slice(&[hex(high >> 4), hex(high), hex(low >> 4), hex(low), b',']);
+    }
+    text.pop_if(|last| *last == b',');
+}
+
 /// The first twelve hexadecimal digits of SHA-256; an empty list is twelve zeros.
-fn push_hash(text: &mut String, list: &str) {
+fn push_hash(text: &mut String, list: &[u8]) {
     if list.is_empty() {
         text.push_str("000000000000");
         return;
     }
-    for byte in Sha256::digest(list.as_bytes()).iter().take(6) {
+    for byte in Sha256::digest(list).iter().take(6) {
         text.push(hex_digit(byte >> 4));
         text.push(hex_digit(byte & 15));
     }

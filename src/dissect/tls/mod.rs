@@ -16,7 +16,7 @@ use crate::facts::{Detail, Facts, bounded_text};
 use crate::net::{Direction, Transport};
 use crate::prefix::Prefix;
 
-pub(super) use self::hello::{CLIENT_HELLO, Carrier, ClientHello, TLS_1_3};
+pub(super) use self::hello::{CLIENT_HELLO, Carrier, ClientHello, DTLS_0, TLS_1_3};
 pub(super) use self::ja4::ja4;
 
 /// Handshake type of the message that holds the server's certificates, RFC 5246 section 7.4.2.
@@ -84,11 +84,12 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
 /// Neither side's hello was seen: records that chain in each direction are TLS all the same,
 /// and in the end a fitting header must do.
 fn mid_stream(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    let seen = |bytes: &[u8]| bytes.is_empty() || record::is_chain(bytes);
-    let last = |bytes: &[u8]| bytes.is_empty() || Opening::of(bytes) == Opening::Record;
-    let fits = prefix.both().into_iter().all(if prefix.last_call { last } else { seen });
-    let anything = prefix.both().iter().any(|bytes| !bytes.is_empty());
-    if anything && !prefix.from_start && fits {
+    let fits = |bytes: &&[u8]| match prefix.last_call {
+        true => Opening::of(bytes) == Opening::Record,
+        false => record::is_chain(bytes),
+    };
+    let mut sides = prefix.both().into_iter().filter(|bytes| !bytes.is_empty()).peekable();
+    if !prefix.from_start && sides.peek().is_some() && sides.all(|bytes| fits(&bytes)) {
         Ok(Facts::of(protocol::refine(prefix, None, std::iter::empty())))
     } else if prefix.last_call {
         Err(Stop::NotMine)

@@ -27,9 +27,10 @@ pub static FTPS: Protocol =
 /// NNTP in TLS from the first byte, RFC 8143.
 pub static NNTPS: Protocol =
     Protocol { id: 259, name: "NNTP/S", category: "file-sharing", ports: &[(Tcp, 563)] };
-/// XMPP in TLS from the first byte, XEP-0368.
+/// XMPP in TLS from the first byte, XEP-0368. No port is registered for it, and what uses 5223 is
+/// nearly always something else, so ALPN alone tells it.
 pub static XMPPS: Protocol =
-    Protocol { id: 322, name: "XMPP/S", category: "messaging", ports: &[(Tcp, 5223)] };
+    Protocol { id: 322, name: "XMPP/S", category: "messaging", ports: &[] };
 /// MQTT in TLS.
 pub static MQTTS: Protocol =
     Protocol { id: 258, name: "MQTT/S", category: "messaging", ports: &[(Tcp, 8883)] };
@@ -42,7 +43,7 @@ pub static SIPS: Protocol =
 /// Syslog in TLS, RFC 5425.
 pub static SYSLOGS: Protocol =
     Protocol { id: 302, name: "SYSLOG/S", category: "infrastructure", ports: &[(Tcp, 6514)] };
-/// Apple's push service, which shares its port with XMPP: ALPN alone tells it.
+/// Apple's push service; ALPN alone tells it too.
 pub static APPLE_PUSH: Protocol =
     Protocol { id: 238, name: "Apple/Push", category: "messaging", ports: &[] };
 

@@ -1,6 +1,8 @@
 //! The TLS record layer, RFC 8446 section 5.1 and RFC 5246 section 6.2, and the two-byte record
 //! of hellos in SSL 2.0 form, RFC 5246 appendix E.2.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use std::borrow::Cow;
 
 use super::hello::{CLIENT_HELLO, SERVER_HELLO};
