@@ -3,7 +3,9 @@
 //! A dissector is a pure function from the prefix of a flow to facts. The order of [`ALL`] is the
 //! order of the questions where ports give no hint: the surer the evidence, the earlier.
 
+mod ber;
 pub mod bittorrent;
+mod coap;
 mod dhcp;
 mod dns;
 mod ike;
@@ -13,12 +15,15 @@ mod mdns;
 mod netbios;
 mod ntp;
 mod openvpn;
+mod radius;
 mod rtp;
 #[cfg(test)]
 mod sample;
 mod sides;
 mod ssdp;
 mod stun;
+mod syslog;
+mod tftp;
 mod wireguard;
 
 use crate::bytes::Stop;
@@ -56,6 +61,11 @@ pub static ALL: &[&Dissector] = &[
     &dns::DNS,
     &wireguard::WIREGUARD,
     &openvpn::OPENVPN,
+    &syslog::SYSLOG,
+    &ber::BER,
+    &tftp::TFTP,
+    &radius::RADIUS,
+    &coap::COAP,
     &rtp::RTP,
     &ip::IP,
 ];
