@@ -3,7 +3,9 @@
 //! A dissector is a pure function from the prefix of a flow to facts. The order of [`ALL`] is the
 //! order of the questions where ports give no hint: the surer the evidence, the earlier.
 
+mod ber;
 pub mod bittorrent;
+mod coap;
 mod dhcp;
 mod dns;
 mod dtls;
@@ -16,6 +18,7 @@ mod netbios;
 mod ntp;
 mod openvpn;
 mod quic;
+mod radius;
 mod rtp;
 #[cfg(test)]
 mod sample;
@@ -26,6 +29,8 @@ mod stun;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod syslog;
+mod tftp;
 mod wireguard;
 
 use crate::bytes::Stop;
@@ -69,6 +74,11 @@ pub static ALL: &[&Dissector] = &[
     &ntp::NTP,
     &wireguard::WIREGUARD,
     &openvpn::OPENVPN,
+    &syslog::SYSLOG,
+    &ber::BER,
+    &tftp::TFTP,
+    &radius::RADIUS,
+    &coap::COAP,
     &rtp::RTP,
     &ip::IP,
 ];

@@ -1,0 +1,78 @@
+//! TFTP (RFC 1350; options RFC 2347): requests, and transfers on the ports that follow.
+
+use crate::bytes::{Reader, Stop};
+use crate::dissect::Dissector;
+use crate::facts::{Facts, Protocol};
+use crate::net::Transport;
+use crate::prefix::Prefix;
+
+/// TFTP.
+pub static PROTOCOL: Protocol =
+    Protocol { id: 96, name: "TFTP", category: "file-server", ports: &[(Transport::Udp, 69)] };
+
+/// Requests and acknowledged blocks.
+pub static TFTP: Dissector = Dissector {
+    name: "tftp",
+    over: &[Transport::Udp],
+    protocols: &[&PROTOCOL],
+    dissect,
+    teach: None,
+};
+
+/// Acknowledged blocks in a row that make a transfer certain without its request.
+const BLOCKS_MIN: usize = 3;
+
+/// A request has a printable name and one of three modes: 7 fixed bytes or more. Of a transfer
+/// three blocks must be acknowledged in turn: 2^-48 for numbers and opcodes both ways.
+fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+    let (mut block, mut acknowledged) = (None, 0usize);
+    for datagram in prefix.datagrams() {
+        let mut reader = Reader::datagram(datagram.bytes);
+        match reader.u16()? {
+            1 | 2 => return request(&mut reader).map(|()| Facts::of(&PROTOCOL)),
+            3 => block = Some((datagram.direction, reader.u16()?)),
+            4 if datagram.bytes.len() == 4 => {
+                let number = reader.u16()?;
+                if number > 0 && block == Some((datagram.direction.flipped(), number)) {
+                    acknowledged = acknowledged.saturating_add(1);
+                    block = None;
+                }
+            }
+            5 | 6 if datagram.bytes.last() == Some(&0) => {}
+            _ => return Err(Stop::NotMine),
+        }
+        if acknowledged >= BLOCKS_MIN {
+            return Ok(Facts::of(&PROTOCOL));
+        }
+    }
+    Err(Stop::NeedMore)
+}
+
+fn request(reader: &mut Reader<'_>) -> Result<(), Stop> {
+    let (name, mode) = (reader.until(&[0])?, reader.until(&[0])?);
+    let printable = name.iter().all(|&byte| byte >= b' ' && byte != 0x7f);
+    let known = [&b"netascii"[..], b"octet", b"mail"];
+    if !name.is_empty() && printable && known.iter().any(|known| mode.eq_ignore_ascii_case(known)) {
+        Ok(())
+    } else {
+        Err(Stop::NotMine)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dissect::sample::{Sample, udp};
+
+    #[test]
+    fn requests_and_transfers_are_told() {
+        udp(40000, 69).original(b"\0\x01boot/kernel\0octet\0blksize\x001428\0").survives("TFTP");
+        udp(40000, 69).original(b"\0\x01boot/kernel\0octal\0").is_nobodys();
+        let transfer = |numbers: [u8; 3]| -> Sample {
+            numbers.iter().fold(udp(50000, 40000), |flow, n| {
+                flow.original([0, 3, 0, *n, 7, 7, 7]).reply([0, 4, 0, *n])
+            })
+        };
+        transfer([1, 2, 3]).survives("TFTP");
+        transfer([0, 0, 0]).is_nobodys();
+    }
+}
