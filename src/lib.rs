@@ -14,6 +14,7 @@ pub mod time; // rank 0
 
 pub mod effect; // rank 1
 pub mod facts; // rank 1
+pub mod netlink; // rank 1
 pub mod prefix; // rank 1
 
 pub mod dissect; // rank 2
