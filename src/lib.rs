@@ -19,6 +19,7 @@ pub mod criteria; // rank 1
 pub mod effect; // rank 1
 pub mod facts; // rank 1
 pub mod json; // rank 1
+pub mod netlink; // rank 1
 pub mod prefix; // rank 1
 pub mod sys; // rank 1
 pub mod wire; // rank 1
