@@ -1,8 +1,10 @@
 //! The commands of the program, one file each.
 
 mod check;
+mod log;
 mod options;
 mod replay;
+mod run;
 mod summary;
 
 use std::io::Write;
@@ -23,7 +25,7 @@ struct Command {
 }
 
 /// Every command there is.
-static COMMANDS: &[&Command] = &[&replay::REPLAY, &check::CHECK];
+static COMMANDS: &[&Command] = &[&replay::REPLAY, &run::RUN, &check::CHECK];
 
 /// How a command that ran to its end went.
 enum Outcome {

@@ -26,11 +26,11 @@ mod sides;
 mod ssdp;
 mod ssh;
 mod stun;
+mod syslog;
 #[cfg(test)]
 mod testing;
-mod tls;
-mod syslog;
 mod tftp;
+mod tls;
 mod wireguard;
 
 use crate::bytes::Stop;

@@ -169,7 +169,7 @@ impl Elements {
     }
 
     /// Every live member with its timeout, for putting back what somebody else took out.
-    pub fn iter(&self) -> impl Iterator<Item = (SetId, &Element, Option<Duration>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (SetId, &Element, Option<Duration>)> + Clone {
         let members = self.slots.iter().filter_map(|slot| slot.member.as_ref());
         members.map(|member| (member.set, &member.element, member.timeout))
     }

@@ -213,13 +213,34 @@ impl Engine {
 
     /// Takes another configuration. What both want stays untouched; what only the old one wanted
     /// is released once every live flow was evaluated again.
-    pub fn reload(&mut self, config: Config, catalogue: Arc<Catalogue>, out: &mut Output) {
+    pub fn reload(
+        &mut self,
+        config: Config,
+        catalogue: Arc<Catalogue>,
+        interfaces: Vec<Interface>,
+        out: &mut Output,
+    ) {
         self.catalogue = catalogue;
+        let old = std::mem::replace(&mut self.interfaces, interfaces);
+        let renumbered = |number: u8| {
+            let name = old.get(usize::from(number)).map(|interface| &interface.name);
+            let same = self.interfaces.iter().position(|new| Some(&new.name) == name);
+            same.and_then(|number| u8::try_from(number).ok()).unwrap_or(u8::MAX)
+        };
+        let ids = self.table.ids();
+        for id in &ids {
+            if let Some(flow) = self.table.get_mut(*id) {
+                flow.interface = renumbered(flow.interface);
+            }
+        }
         self.adopt(config);
-        for id in self.table.ids() {
+        for id in ids {
+            // Numbers of applications belong to their catalogue.
             self.reclassify(id);
-            self.evaluate(id, out);
-            self.table.touch(id);
+            if self.config.reprocess_flows {
+                self.evaluate(id, out);
+                self.table.touch(id);
+            }
         }
     }
 

@@ -1,8 +1,10 @@
 //! Targets: what a match of an action keeps up to date. One file per kind, one list of kinds.
 
 mod ipset;
+mod keeper;
 mod set;
 
+pub use keeper::Keeper;
 pub use set::{Dimension, Family, Home, SET_NAME_MAX, SetSpec, Sets};
 
 use std::fmt::Debug;

@@ -1,0 +1,362 @@
+//! `nfa run`: the daemon.
+
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nfa::capture::{CaptureError, LiveCapture, SNAPLEN};
+use nfa::config::{Config, INTERFACE_DEFAULT, Severity};
+use nfa::engine::{Engine, Limits, Output};
+use nfa::flow::Locality;
+use nfa::interface::{Interface, Role};
+use nfa::net::Network;
+use nfa::sys::{self, Interest, PollFd, Signal, SignalFd};
+use nfa::target::Keeper;
+use nfa::time::Timestamp;
+use nfa::wire;
+
+use super::log::{Level, Log};
+use super::options::{Options, UsageError};
+use super::{Command, Failure, Outcome};
+
+/// The command.
+pub static RUN: Command = Command {
+    name: "run",
+    doc: "the daemon, in the foreground",
+    usage: "run --config FILE [--interface NAME]",
+    run,
+};
+
+/// Between two rounds of house-keeping: lost interfaces, lost elements, changed addresses.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+/// Frames taken from one interface before the others get their turn.
+const FRAMES_PER_TURN: usize = 512;
+/// Effects that are sent before more frames are read.
+const EFFECTS_PER_SEND: usize = 200;
+
+/// An interface of the configuration and its capture, while there is one.
+struct Source {
+    interface: Interface,
+    capture: Option<LiveCapture>,
+    /// Why there is none, as it was told.
+    told: String,
+}
+
+struct Daemon {
+    options: Options,
+    path: PathBuf,
+    log: Log,
+    engine: Engine,
+    keeper: Option<Keeper>,
+    sources: Vec<Source>,
+    output: Output,
+    locals: Vec<Network>,
+    undecodable: u32,
+}
+
+fn run(options: Options) -> Result<Outcome, Failure> {
+    options.no_arguments("run")?;
+    let Some(path) = options.config.clone() else {
+        return Err(UsageError::Needs { command: "run", what: "--config FILE" }.into());
+    };
+    // Before any thread: the signals wait in the descriptor from now on.
+    let signals =
+        SignalFd::open().map_err(|error| Failure::Message(format!("signals: {error}")))?;
+    let mut log = Log::open();
+    let Some((config, catalogue)) = load(&options, &path, &mut log) else {
+        return Err(Failure::Message(format!("{}: no usable configuration", path.display())));
+    };
+    let keeper = match Keeper::open() {
+        Ok(keeper) => Some(keeper),
+        Err(error) => {
+            log.write(Level::Error, &format!("no set can be kept: {error}"));
+            None
+        }
+    };
+    let interfaces = interfaces(&options, &config);
+    let mut limits = Limits::default();
+    if let Some(flows_max) = options.max_flows.or(config.flows_max) {
+        limits.flows_max = flows_max;
+    }
+    let sources = interfaces.iter().map(Source::new).collect();
+    let engine = Engine::new(config, Arc::new(catalogue), interfaces, Locality::default(), limits);
+    let mut daemon = Daemon {
+        options,
+        path,
+        log,
+        engine,
+        keeper,
+        sources,
+        output: Output::default(),
+        locals: Vec::new(),
+        undecodable: 0,
+    };
+    daemon.prepare();
+    let result = daemon.serve(&signals);
+    daemon.close();
+    result
+}
+
+/// Catalogue and configuration; findings go to the log.
+fn load(
+    options: &Options,
+    path: &std::path::Path,
+    log: &mut Log,
+) -> Option<(Config, nfa::app::Catalogue)> {
+    let catalogue = super::load_catalogue(options, |line| log.write(Level::Warning, &line));
+    let config = super::load_config(path, &catalogue, |severity, line| {
+        let level = match severity {
+            Severity::Error => Level::Error,
+            Severity::Warning => Level::Warning,
+        };
+        log.write(level, &line);
+    })?;
+    Some((config, catalogue))
+}
+
+/// `--interface`, else what the configuration says, else the bridge.
+fn interfaces(options: &Options, config: &Config) -> Vec<Interface> {
+    let lan = |name: &str| Interface { name: name.to_owned(), role: Role::Lan };
+    match &options.interface {
+        Some(name) => vec![lan(name)],
+        None if config.interfaces.is_empty() => vec![lan(INTERFACE_DEFAULT)],
+        None => config.interfaces.clone(),
+    }
+}
+
+impl Source {
+    fn new(interface: &Interface) -> Self {
+        Source { interface: interface.clone(), capture: None, told: String::new() }
+    }
+
+    /// Opens the capture if there is none. What keeps it from opening is told once.
+    fn open(&mut self, log: &mut Log) -> Result<(), CaptureError> {
+        if self.capture.is_some() {
+            return Ok(());
+        }
+        match LiveCapture::open(&self.interface.name, SNAPLEN) {
+            Ok(capture) => {
+                log.write(Level::Info, &format!("{}: capturing", self.interface.name));
+                self.capture = Some(capture);
+                self.told.clear();
+                Ok(())
+            }
+            Err(error @ CaptureError::Permission { .. }) => Err(error),
+            Err(error) => {
+                let message = error.to_string();
+                if message != self.told {
+                    log.write(Level::Warning, &format!("{message}; waiting for it"));
+                    self.told = message;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives the capture up; the next round of house-keeping tries again.
+    fn lose(&mut self, reason: &str, log: &mut Log) {
+        self.capture = None;
+        if reason != self.told {
+            log.write(Level::Warning, &format!("{reason}; waiting for it"));
+            reason.clone_into(&mut self.told);
+        }
+    }
+}
+
+impl Daemon {
+    fn serve(&mut self, signals: &SignalFd) -> Result<Outcome, Failure> {
+        let mut next_round = Timestamp::ZERO;
+        loop {
+            let now = sys::monotonic();
+            if now >= next_round {
+                self.housekeeping(now)?;
+                next_round = now.after(HOUSEKEEPING);
+            }
+            let deadline = self.engine.next_deadline().map_or(next_round, |at| at.min(next_round));
+            let mut fds = vec![PollFd::new(signals.as_raw_fd(), Interest::Read)];
+            let captures = self.sources.iter().filter_map(|source| source.capture.as_ref());
+            fds.extend(captures.map(|capture| PollFd::new(capture.fd(), Interest::Read)));
+            sys::poll(&mut fds, Some(deadline.since(sys::monotonic())))
+                .map_err(|error| Failure::Message(format!("poll: {error}")))?;
+            while let Some(signal) =
+                signals.read().map_err(|error| Failure::Message(format!("signals: {error}")))?
+            {
+                match signal {
+                    Signal::Terminate | Signal::Interrupt => {
+                        self.log.write(Level::Info, &format!("{signal:?}: ending"));
+                        return Ok(Outcome::Fine);
+                    }
+                    Signal::Hangup => self.reload(),
+                    Signal::User1 => self.tell_counters(),
+                }
+            }
+            self.read_frames();
+            self.engine.tick(sys::monotonic(), &mut self.output);
+            self.send();
+        }
+    }
+
+    /// Takes what is there, a bounded number of frames from each interface.
+    fn read_frames(&mut self) {
+        for number in 0..self.sources.len() {
+            for _ in 0..FRAMES_PER_TURN {
+                let now = sys::monotonic();
+                let Some(source) = self.sources.get_mut(number) else { break };
+                let Some(capture) = source.capture.as_mut() else { break };
+                match capture.next_frame(now) {
+                    Ok(Some(frame)) => match wire::decode(frame.link, frame.bytes) {
+                        Ok(packet) => {
+                            let interface = u8::try_from(number).unwrap_or(u8::MAX);
+                            self.engine.packet(now, interface, &packet, &mut self.output);
+                        }
+                        Err(_) => self.undecodable = self.undecodable.wrapping_add(1),
+                    },
+                    Ok(None) => break,
+                    Err(error) => {
+                        source.lose(&error.to_string(), &mut self.log);
+                        break;
+                    }
+                }
+                if self.output.effects.len() >= EFFECTS_PER_SEND {
+                    self.send();
+                }
+            }
+        }
+    }
+
+    /// Hands the changes of this wake-up to the kernel.
+    fn send(&mut self) {
+        self.output.ended.clear();
+        if self.output.effects.is_empty() {
+            return;
+        }
+        if let Some(keeper) = &mut self.keeper {
+            let (log, now) = (&mut self.log, sys::monotonic());
+            keeper.apply(self.engine.sets(), &self.output.effects, now, |line| {
+                log.write(Level::Error, &line);
+            });
+        }
+        self.output.effects.clear();
+    }
+
+    fn prepare(&mut self) {
+        let Some(keeper) = &mut self.keeper else { return };
+        let log = &mut self.log;
+        keeper.prepare(self.engine.sets(), self.engine.live_sets(), |line| {
+            log.write(Level::Error, &line);
+        });
+    }
+
+    fn housekeeping(&mut self, now: Timestamp) -> Result<(), Failure> {
+        for source in &mut self.sources {
+            if source.capture.as_ref().is_some_and(LiveCapture::is_orphaned) {
+                let name = source.interface.name.clone();
+                let gone = CaptureError::Removed { interface: name };
+                source.lose(&gone.to_string(), &mut self.log);
+            }
+            source.open(&mut self.log).map_err(|error| Failure::Message(error.to_string()))?;
+        }
+        self.find_locals();
+        let log = &mut self.log;
+        if let Some(keeper) = &mut self.keeper {
+            let elements = self.engine.elements().iter();
+            keeper.restore(self.engine.sets(), elements, now, |line| {
+                log.write(Level::Warning, &line);
+            });
+            keeper.summarize(now, |line| log.write(Level::Warning, &line));
+        }
+        Ok(())
+    }
+
+    /// The networks of the LAN are those of its interfaces, which come and go.
+    fn find_locals(&mut self) {
+        let mut locals = self.engine.config().local_networks.clone();
+        locals.extend(&self.options.local);
+        for source in self.sources.iter().filter(|source| source.interface.role == Role::Lan) {
+            let addresses = sys::interface_networks(Some(&source.interface.name));
+            locals.extend(
+                addresses
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(|address| Network::new(address.addr, address.prefix_bits).ok()),
+            );
+        }
+        if locals != self.locals {
+            self.engine.set_locality(Locality::new(locals.clone()));
+            self.locals = locals;
+        }
+    }
+
+    /// A configuration that cannot be used leaves the old one in force.
+    fn reload(&mut self) {
+        let Some((config, catalogue)) = load(&self.options, &self.path, &mut self.log) else {
+            self.log.write(Level::Error, "the old configuration stays in force");
+            return;
+        };
+        let interfaces = interfaces(&self.options, &config);
+        self.engine.reload(config, Arc::new(catalogue), interfaces.clone(), &mut self.output);
+        self.take_interfaces(&interfaces);
+        // New sets must be there before their elements; old ones are emptied by the same changes.
+        self.prepare();
+        self.send();
+        if let Some(keeper) = &mut self.keeper {
+            let log = &mut self.log;
+            keeper.retire(self.engine.sets(), self.engine.live_sets(), |line| {
+                log.write(Level::Warning, &line);
+            });
+        }
+        self.log.write(Level::Info, &format!("{}: reloaded", self.path.display()));
+    }
+
+    /// Captures that go on are not interrupted.
+    fn take_interfaces(&mut self, interfaces: &[Interface]) {
+        let mut old = std::mem::take(&mut self.sources);
+        self.sources = interfaces
+            .iter()
+            .map(|interface| {
+                let same = old.iter().position(|source| source.interface.name == interface.name);
+                let mut source =
+                    same.map_or_else(|| Source::new(interface), |at| old.swap_remove(at));
+                source.interface = interface.clone();
+                source
+            })
+            .collect();
+    }
+
+    fn tell_counters(&mut self) {
+        let counters = self.engine.counters();
+        let flows = self.engine.flows().len();
+        let elements = self.engine.elements().len();
+        let failures = self.keeper.as_ref().map_or(0, Keeper::failures);
+        let mut dropped = 0u32;
+        for source in &mut self.sources {
+            if let Some(Ok(stats)) = source.capture.as_mut().map(LiveCapture::stats) {
+                dropped = dropped.wrapping_add(stats.dropped);
+            }
+        }
+        self.log.write(
+            Level::Info,
+            &format!(
+                "{} packets ({dropped} dropped by the kernel, {} not decoded), {flows} live flows \
+                 of {}, {} named, {} unknown, {} evicted, {elements} elements, {failures} refused",
+                counters.packets,
+                self.undecodable,
+                counters.flows,
+                counters.named,
+                counters.unknown,
+                counters.evicted,
+            ),
+        );
+    }
+
+    fn close(&mut self) {
+        self.send();
+        self.tell_counters();
+        let Some(keeper) = &mut self.keeper else { return };
+        let log = &mut self.log;
+        keeper.close(self.engine.sets(), self.engine.live_sets(), |line| {
+            log.write(Level::Error, &line);
+        });
+    }
+}
