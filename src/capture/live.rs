@@ -152,9 +152,8 @@ impl LiveCapture {
 
 /// Which kind of end `detail` tells of; the interface itself is asked first.
 fn stopped(interface: String, index: Option<u32>, detail: String) -> CaptureError {
-    if index.is_some() && sys::interface_index(&interface) != index {
-        CaptureError::Removed { interface }
-    } else if detail.contains("disappeared") || detail.contains("No such device") {
+    let gone = index.is_some() && sys::interface_index(&interface) != index;
+    if gone || detail.contains("disappeared") || detail.contains("No such device") {
         CaptureError::Removed { interface }
     } else if detail.contains("down") || detail.contains("not up") {
         CaptureError::Down { interface }

@@ -5,7 +5,7 @@
 
 use super::error::{Header, WireError};
 use super::link::{Carried, Link};
-use crate::bytes::be_u16_at;
+use super::view::{be_u16, field};
 use crate::net::Mac;
 
 /// linux/if_arp.h: a capture of netlink, whose protocol number is no ethertype.
@@ -17,16 +17,15 @@ struct Cooked<'a>(&'a [u8; 16]);
 
 impl Cooked<'_> {
     fn hardware(&self) -> u16 {
-        be_u16_at(self.0, 2)
+        be_u16::<2, _>(self.0)
     }
 
     fn source(&self) -> Option<Mac> {
-        let [_, _, _, _, high, low, a, b, c, d, e, f, ..] = *self.0;
-        ([high, low] == [0, 6]).then_some(Mac([a, b, c, d, e, f]))
+        (be_u16::<4, _>(self.0) == 6).then_some(Mac(field::<6, 6, _>(self.0)))
     }
 
     fn ethertype(&self) -> u16 {
-        be_u16_at(self.0, 14)
+        be_u16::<14, _>(self.0)
     }
 }
 
@@ -36,16 +35,15 @@ struct Cooked2<'a>(&'a [u8; 20]);
 
 impl Cooked2<'_> {
     fn ethertype(&self) -> u16 {
-        be_u16_at(self.0, 0)
+        be_u16::<0, _>(self.0)
     }
 
     fn hardware(&self) -> u16 {
-        be_u16_at(self.0, 8)
+        be_u16::<8, _>(self.0)
     }
 
     fn source(&self) -> Option<Mac> {
-        let [_, _, _, _, _, _, _, _, _, _, _, length, a, b, c, d, e, f, ..] = *self.0;
-        (length == 6).then_some(Mac([a, b, c, d, e, f]))
+        (field::<11, 1, _>(self.0) == [6]).then_some(Mac(field::<12, 6, _>(self.0)))
     }
 }
 

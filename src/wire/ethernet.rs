@@ -2,7 +2,7 @@
 
 use super::error::{Header, WireError};
 use super::link::{Carried, Link};
-use crate::bytes::be_u16_at;
+use super::view::{be_u16, field};
 use crate::net::Mac;
 
 /// The header before any tag.
@@ -11,22 +11,20 @@ struct Ethernet<'a>(&'a [u8; 14]);
 
 impl Ethernet<'_> {
     fn destination(&self) -> Mac {
-        let [a, b, c, d, e, f, ..] = *self.0;
-        Mac([a, b, c, d, e, f])
+        Mac(field::<0, 6, _>(self.0))
     }
 
     fn source(&self) -> Mac {
-        let [_, _, _, _, _, _, a, b, c, d, e, f, ..] = *self.0;
-        Mac([a, b, c, d, e, f])
+        Mac(field::<6, 6, _>(self.0))
     }
 
     fn ethertype(&self) -> u16 {
-        be_u16_at(self.0, 12)
+        be_u16::<12, _>(self.0)
     }
 }
 
 /// Reads the header; tags stay in what it carries.
-#[inline]
+#[inline(always)]
 pub(super) fn parse(frame: &[u8]) -> Result<Link<'_>, WireError> {
     let (header, bytes) =
         frame.split_first_chunk().ok_or(WireError::Truncated(Header::Ethernet))?;

@@ -2,7 +2,8 @@
 
 use super::error::{Header, WireError};
 use super::ip::{Ip, protocol};
-use crate::bytes::{Reader, be_u16_at};
+use super::view::be_u16;
+use crate::bytes::Reader;
 
 /// Extension headers of one packet. RFC 8200 section 4.1 has seven places for them.
 const MAX_EXTENSIONS: usize = 8;
@@ -12,7 +13,6 @@ const JUMBO_PAYLOAD: u8 = 0xc2;
 const PAD1: u8 = 0;
 
 /// Leaves `ip` with its last header's body.
-#[inline]
 pub(super) fn step_over(ip: Ip<'_>) -> Result<Ip<'_>, WireError> {
     if is_extension(&ip) { step_over_all(ip) } else { Ok(ip) }
 }
@@ -38,7 +38,7 @@ fn step_over_all(mut ip: Ip<'_>) -> Result<Ip<'_>, WireError> {
         let header = ip.body.first_chunk::<4>().ok_or(truncated)?;
         let [next, length, ..] = *header;
         let length = match ip.protocol {
-            protocol::FRAGMENT if be_u16_at(header, 2) >> 3 != 0 => {
+            protocol::FRAGMENT if be_u16::<2, _>(header) >> 3 != 0 => {
                 return Err(WireError::LaterFragment);
             }
             protocol::FRAGMENT => 8,

@@ -1,5 +1,7 @@
 //! What stands for ports where neither TCP nor UDP is spoken.
 
+use super::Segment;
+use super::ip::Ip;
 use crate::bytes::be_u16_at;
 use crate::net::Transport;
 
@@ -11,8 +13,14 @@ const ECHO6: [u8; 2] = [128, 129];
 /// 5.1), SCTP (RFC 9260 section 3.1), UDP-Lite (RFC 3828 section 3.1).
 const WITH_PORTS: [u8; 3] = [33, 132, 136];
 
+/// All behind the IP header is payload, this header included.
+pub(super) fn parse<'a>(ip: &Ip<'a>) -> Segment<'a> {
+    let (source_port, destination_port) = ports(Transport::from(ip.protocol), ip.body);
+    Segment { source_port, destination_port, tcp: None, payload: ip.body, payload_len: ip.body_len }
+}
+
 /// Source and destination; both 0 where there is none or where the body is cut before them.
-pub(super) fn ports(transport: Transport, body: &[u8]) -> (u16, u16) {
+fn ports(transport: Transport, body: &[u8]) -> (u16, u16) {
     let echo = match transport {
         Transport::ICMP => ECHO,
         Transport::ICMPV6 => ECHO6,

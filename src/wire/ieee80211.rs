@@ -2,7 +2,8 @@
 
 use super::error::{Header, WireError};
 use super::link::{Link, ethertype};
-use super::{link::Carried, llc};
+use super::llc;
+use super::view::field;
 use crate::bytes::{Reader, Stop};
 use crate::net::Mac;
 
@@ -44,9 +45,11 @@ impl Ieee80211<'_> {
     }
 
     fn addresses(&self) -> [Mac; 3] {
-        let [_, _, _, _, rest @ .., _, _] = *self.0;
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r] = rest;
-        [Mac([a, b, c, d, e, f]), Mac([g, h, i, j, k, l]), Mac([m, n, o, p, q, r])]
+        [
+            Mac(field::<4, 6, _>(self.0)),
+            Mac(field::<10, 6, _>(self.0)),
+            Mac(field::<16, 6, _>(self.0)),
+        ]
     }
 
     /// Fragment number, the low four bits of the little-endian sequence control.
@@ -87,7 +90,7 @@ pub(super) fn parse(frame: &[u8], padded: bool) -> Result<Link<'_>, WireError> {
         (true, false) => (third, second),
         (true, true) => (third, fourth.unwrap_or(second)),
     };
-    let carried: Carried<'_> = llc::parse(rest.rest())?;
+    let carried = llc::parse(rest.rest())?;
     if carried.ethertype <= ethertype::LARGEST_LENGTH {
         return Err(WireError::NotIp(carried.ethertype)); // a length has no place here
     }

@@ -8,8 +8,10 @@ use std::net::IpAddr;
 /// IP headers inside each other that are opened; the innermost is the packet.
 const MAX_IP_HEADERS: usize = 4;
 
-/// Protocol numbers of the headers opened here (IANA protocol-numbers).
+/// Protocol numbers of the headers that are opened (IANA protocol-numbers).
 pub(super) mod protocol {
+    pub const TCP: u8 = 6;
+    pub const UDP: u8 = 17;
     pub const IPV4: u8 = 4;
     pub const IPV6: u8 = 41;
     pub const FRAGMENT: u8 = 44;
@@ -36,7 +38,6 @@ pub(super) struct Ip<'a> {
 }
 
 /// Opens IP headers until something else follows.
-#[inline]
 pub(super) fn parse(carried: Carried<'_>) -> Result<Ip<'_>, WireError> {
     let mut ip = one(carried)?;
     for _ in 1..MAX_IP_HEADERS {
@@ -53,7 +54,6 @@ pub(super) fn parse(carried: Carried<'_>) -> Result<Ip<'_>, WireError> {
     }
 }
 
-#[inline]
 fn one(carried: Carried<'_>) -> Result<Ip<'_>, WireError> {
     let ip = if carried.ethertype == ethertype::IPV6 {
         ipv6::parse(carried.bytes)?

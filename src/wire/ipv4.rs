@@ -2,7 +2,7 @@
 
 use super::error::{Header, WireError};
 use super::ip::{Ip, wire_len};
-use crate::bytes::{be_u16_at, be_u32_at};
+use super::view::{be_u16, be_u32};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The fixed part of the header.
@@ -29,12 +29,12 @@ impl Ipv4<'_> {
 
     /// In bytes, header included.
     fn total_length(&self) -> u16 {
-        be_u16_at(self.0, 2)
+        be_u16::<2, _>(self.0)
     }
 
     /// In units of eight bytes.
     fn fragment_offset(&self) -> u16 {
-        be_u16_at(self.0, 6) & 0x1fff
+        be_u16::<6, _>(self.0) & 0x1fff
     }
 
     fn protocol(&self) -> u8 {
@@ -43,16 +43,16 @@ impl Ipv4<'_> {
     }
 
     fn source(&self) -> Ipv4Addr {
-        be_u32_at(self.0, 12).into()
+        be_u32::<12, _>(self.0).into()
     }
 
     fn destination(&self) -> Ipv4Addr {
-        be_u32_at(self.0, 16).into()
+        be_u32::<16, _>(self.0).into()
     }
 }
 
 /// Reads one header.
-#[inline]
+#[inline(always)]
 pub(super) fn parse(bytes: &[u8]) -> Result<Ip<'_>, WireError> {
     let header = Ipv4(bytes.first_chunk().ok_or(WireError::Truncated(Header::Ipv4))?);
     if header.version() != 4 {

@@ -3,7 +3,7 @@
 use super::error::{Header, WireError};
 use super::extension;
 use super::ip::{Ip, wire_len};
-use crate::bytes::be_u16_at;
+use super::view::{be_u16, field};
 use std::net::{IpAddr, Ipv6Addr};
 
 const LENGTH: u32 = 40;
@@ -19,12 +19,12 @@ impl Ipv6<'_> {
 
     /// The high six bits of the traffic class, which starts in the middle of the first byte.
     fn dscp(&self) -> u8 {
-        (be_u16_at(self.0, 0) >> 6 & 0x3f) as u8
+        (be_u16::<0, _>(self.0) >> 6 & 0x3f) as u8
     }
 
     /// In bytes, behind this header.
     fn payload_length(&self) -> u16 {
-        be_u16_at(self.0, 4)
+        be_u16::<4, _>(self.0)
     }
 
     fn next_header(&self) -> u8 {
@@ -33,21 +33,15 @@ impl Ipv6<'_> {
     }
 
     fn source(&self) -> Ipv6Addr {
-        let [_, _, _, _, _, _, _, _, rest @ ..] = self.0;
-        address(rest.first_chunk())
+        field::<8, 16, _>(self.0).into()
     }
 
     fn destination(&self) -> Ipv6Addr {
-        address(self.0.last_chunk())
+        field::<24, 16, _>(self.0).into()
     }
 }
 
-fn address(bytes: Option<&[u8; 16]>) -> Ipv6Addr {
-    bytes.map_or(Ipv6Addr::UNSPECIFIED, |bytes| Ipv6Addr::from(*bytes))
-}
-
 /// Reads one header.
-#[inline]
 pub(super) fn parse(bytes: &[u8]) -> Result<Ip<'_>, WireError> {
     let (header, rest) = bytes.split_first_chunk().ok_or(WireError::Truncated(Header::Ipv6))?;
     let header = Ipv6(header);

@@ -111,7 +111,6 @@ impl<'a> Link<'a> {
     }
 
     /// Opens a frame down to its first IP header.
-    #[inline]
     pub fn parse(link: LinkType, frame: &'a [u8]) -> Result<Self, WireError> {
         let link = match link {
             LinkType::Ethernet => ethernet::parse(frame)?,
@@ -134,9 +133,6 @@ impl<'a> Link<'a> {
             LinkType::Nflog => nflog::parse(frame)?,
             LinkType::Other(number) => return Err(WireError::UnknownLink(number)),
         };
-        if matches!(link.carried.ethertype, ethertype::IPV4 | ethertype::IPV6) {
-            return Ok(link); // no tags: nearly every frame
-        }
         link.opened()
     }
 

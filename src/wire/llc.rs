@@ -2,7 +2,7 @@
 
 use super::error::{Header, WireError};
 use super::link::{Carried, ethertype};
-use crate::bytes::be_u16_at;
+use super::view::be_u16;
 
 /// Service access point of SNAP.
 const SNAP: u8 = 0xaa;
@@ -20,7 +20,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Carried<'_>, WireError> {
             let (snap, bytes) = rest.split_first_chunk::<5>().ok_or(truncated)?;
             match snap {
                 // RFC 1042, and the 802.1H bridge tunnel that wireless drivers use.
-                [0, 0, 0 | 0xf8, ..] => Ok(Carried { ethertype: be_u16_at(snap, 3), bytes }),
+                [0, 0, 0 | 0xf8, ..] => Ok(Carried { ethertype: be_u16::<3, _>(snap), bytes }),
                 _ => Err(WireError::NotIpLlc(SNAP)),
             }
         }

@@ -27,6 +27,7 @@ mod radiotap;
 mod sample;
 mod tcp;
 mod udp;
+mod view;
 mod vlan;
 
 pub use error::{Header, WireError};
@@ -130,42 +131,57 @@ impl BitOr for TcpFlags {
     }
 }
 
+/// What stands above the last IP header.
+struct Segment<'a> {
+    source_port: u16,
+    destination_port: u16,
+    tcp: Option<TcpInfo>,
+    payload: &'a [u8],
+    payload_len: u32,
+}
+
 /// Reads the headers of one captured frame.
 pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet<'_>, WireError> {
+    // Nearly every frame of a router, in a straight line that the compiler keeps in registers.
+    if link == LinkType::Ethernet
+        && let Ok(link) = ethernet::parse(frame)
+        && link.carried.ethertype == link::ethertype::IPV4
+        && let Ok(ip) = ipv4::parse(link.carried.bytes)
+        && matches!(ip.protocol, ip::protocol::TCP | ip::protocol::UDP)
+    {
+        return packet(&link, &ip);
+    }
+    decode_any(link, frame)
+}
+
+#[inline(never)]
+fn decode_any(link: LinkType, frame: &[u8]) -> Result<Packet<'_>, WireError> {
     let link = link::Link::parse(link, frame)?;
     let ip = ip::parse(link.carried)?;
-    let mut packet = Packet {
+    packet(&link, &ip)
+}
+
+#[inline(always)]
+fn packet<'a>(link: &link::Link<'a>, ip: &ip::Ip<'a>) -> Result<Packet<'a>, WireError> {
+    let transport = Transport::from(ip.protocol);
+    let segment = match transport {
+        Transport::Tcp => tcp::parse(ip)?,
+        Transport::Udp => udp::parse(ip)?,
+        Transport::Other(_) => icmp::parse(ip),
+    };
+    Ok(Packet {
         source_mac: link.source_mac,
         destination_mac: link.destination_mac,
         vlan: link.vlan,
         source: ip.source,
         destination: ip.destination,
-        transport: Transport::from(ip.protocol),
-        source_port: 0,
-        destination_port: 0,
+        transport,
+        source_port: segment.source_port,
+        destination_port: segment.destination_port,
         dscp: ip.dscp,
-        tcp: None,
-        payload: ip.body,
-        payload_len: ip.body_len,
+        tcp: segment.tcp,
+        payload: segment.payload,
+        payload_len: segment.payload_len,
         ip_len: ip.len,
-    };
-    match packet.transport {
-        Transport::Tcp => {
-            let (tcp, payload, payload_len) = tcp::parse(&ip)?;
-            packet.source_port = tcp.source_port();
-            packet.destination_port = tcp.destination_port();
-            packet.tcp = Some(tcp.info());
-            (packet.payload, packet.payload_len) = (payload, payload_len);
-        }
-        Transport::Udp => {
-            let (udp, payload, payload_len) = udp::parse(&ip)?;
-            packet.source_port = udp.source_port();
-            packet.destination_port = udp.destination_port();
-            (packet.payload, packet.payload_len) = (payload, payload_len);
-        }
-        transport => {
-            (packet.source_port, packet.destination_port) = icmp::ports(transport, ip.body);
-        }
-    }
-    Ok(packet)
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::error::{Header, WireError};
 use super::link::{Carried, ethertype};
-use crate::bytes::be_u16_at;
+use super::view::be_u16;
 
 /// All stations, RFC 1662 section 3.1.
 const ALL_STATIONS: u8 = 0xff;
@@ -33,7 +33,7 @@ pub(super) fn parse(frame: &[u8]) -> Result<Carried<'_>, WireError> {
 fn cisco(bytes: &[u8]) -> Result<Carried<'_>, WireError> {
     let (header, bytes) =
         bytes.split_first_chunk::<3>().ok_or(WireError::Truncated(Header::Ppp))?;
-    Ok(Carried { ethertype: be_u16_at(header, 1), bytes })
+    Ok(Carried { ethertype: be_u16::<1, _>(header), bytes })
 }
 
 /// Translates the protocol number, of two bytes or compressed to one (RFC 1661 section 6.5), into

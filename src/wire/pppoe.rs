@@ -3,7 +3,7 @@
 use super::error::{Header, WireError};
 use super::link::Carried;
 use super::ppp;
-use crate::bytes::be_u16_at;
+use super::view::be_u16;
 
 #[derive(Debug, Clone, Copy)]
 struct Pppoe<'a>(&'a [u8; 6]);
@@ -17,7 +17,7 @@ impl Pppoe<'_> {
 
     /// Bytes of PPP behind the header.
     fn length(&self) -> usize {
-        usize::from(be_u16_at(self.0, 4))
+        usize::from(be_u16::<4, _>(self.0))
     }
 }
 

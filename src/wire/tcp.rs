@@ -2,28 +2,28 @@
 
 use super::error::{Header, WireError};
 use super::ip::Ip;
-use super::{TcpFlags, TcpInfo};
-use crate::bytes::{be_u16_at, be_u32_at};
+use super::view::{be_u16, be_u32};
+use super::{Segment, TcpFlags, TcpInfo};
 
 /// The fixed part of the header.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tcp<'a>(&'a [u8; 20]);
+struct Tcp<'a>(&'a [u8; 20]);
 
 impl Tcp<'_> {
-    pub fn source_port(&self) -> u16 {
-        be_u16_at(self.0, 0)
+    fn source_port(&self) -> u16 {
+        be_u16::<0, _>(self.0)
     }
 
-    pub fn destination_port(&self) -> u16 {
-        be_u16_at(self.0, 2)
+    fn destination_port(&self) -> u16 {
+        be_u16::<2, _>(self.0)
     }
 
-    pub fn info(&self) -> TcpInfo {
+    fn info(&self) -> TcpInfo {
         let [_, _, _, _, _, _, _, _, _, _, _, _, _, flags, ..] = *self.0;
         TcpInfo {
             flags: TcpFlags::from_bits(flags),
-            sequence: be_u32_at(self.0, 4),
-            acknowledgement: be_u32_at(self.0, 8),
+            sequence: be_u32::<4, _>(self.0),
+            acknowledgement: be_u32::<8, _>(self.0),
         }
     }
 
@@ -34,16 +34,22 @@ impl Tcp<'_> {
     }
 }
 
-/// The header, the payload and the payload's length on the wire. Options may be cut by the snap
-/// length or by a fragment's end: then there is no payload.
-#[inline]
-pub(super) fn parse<'a>(ip: &Ip<'a>) -> Result<(Tcp<'a>, &'a [u8], u32), WireError> {
+/// Reads the header. Options may be cut by the snap length or by a fragment's end: then there is no
+/// payload.
+#[inline(always)]
+pub(super) fn parse<'a>(ip: &Ip<'a>) -> Result<Segment<'a>, WireError> {
     let header = Tcp(ip.body.first_chunk().ok_or(WireError::Truncated(Header::Tcp))?);
     let length = header.header_length();
     let (20.., Some(payload_len)) = (length, ip.body_len.checked_sub(u32::from(length))) else {
         return Err(WireError::BadLength(Header::Tcp));
     };
-    Ok((header, ip.body.get(usize::from(length)..).unwrap_or_default(), payload_len))
+    Ok(Segment {
+        source_port: header.source_port(),
+        destination_port: header.destination_port(),
+        tcp: Some(header.info()),
+        payload: ip.body.get(usize::from(length)..).unwrap_or_default(),
+        payload_len,
+    })
 }
 
 #[cfg(test)]

@@ -1,34 +1,35 @@
 //! UDP (RFC 768).
 
+use super::Segment;
 use super::error::{Header, WireError};
 use super::ip::Ip;
-use crate::bytes::be_u16_at;
+use super::view::be_u16;
 
 /// Bytes of the header.
 const LENGTH: u16 = 8;
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Udp<'a>(&'a [u8; 8]);
+struct Udp<'a>(&'a [u8; 8]);
 
 impl Udp<'_> {
-    pub fn source_port(&self) -> u16 {
-        be_u16_at(self.0, 0)
+    fn source_port(&self) -> u16 {
+        be_u16::<0, _>(self.0)
     }
 
-    pub fn destination_port(&self) -> u16 {
-        be_u16_at(self.0, 2)
+    fn destination_port(&self) -> u16 {
+        be_u16::<2, _>(self.0)
     }
 
     /// In bytes, header included.
     fn length(&self) -> u16 {
-        be_u16_at(self.0, 4)
+        be_u16::<4, _>(self.0)
     }
 }
 
-/// The header, the payload and the payload's length on the wire: UDP's own, but never more than
-/// IP has (a first fragment has less). 0 is a jumbogram's (RFC 2675 section 4): all that IP has.
-#[inline]
-pub(super) fn parse<'a>(ip: &Ip<'a>) -> Result<(Udp<'a>, &'a [u8], u32), WireError> {
+/// Reads the header. The payload has UDP's own length, but never more than IP has (a first fragment
+/// has less). 0 is a jumbogram's (RFC 2675 section 4): all that IP has.
+#[inline(always)]
+pub(super) fn parse<'a>(ip: &Ip<'a>) -> Result<Segment<'a>, WireError> {
     let (header, rest) = ip.body.split_first_chunk().ok_or(WireError::Truncated(Header::Udp))?;
     let header = Udp(header);
     let in_ip = ip.body_len.saturating_sub(u32::from(LENGTH));
@@ -40,7 +41,13 @@ pub(super) fn parse<'a>(ip: &Ip<'a>) -> Result<(Udp<'a>, &'a [u8], u32), WireErr
         },
     };
     let end = usize::try_from(payload_len).unwrap_or(usize::MAX);
-    Ok((header, rest.get(..end).unwrap_or(rest), payload_len))
+    Ok(Segment {
+        source_port: header.source_port(),
+        destination_port: header.destination_port(),
+        tcp: None,
+        payload: rest.get(..end).unwrap_or(rest),
+        payload_len,
+    })
 }
 
 #[cfg(test)]

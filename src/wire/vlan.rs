@@ -2,7 +2,7 @@
 
 use super::error::{Header, WireError};
 use super::link::Carried;
-use crate::bytes::be_u16_at;
+use super::view::be_u16;
 
 /// One tag, without the ethertype that announced it.
 #[derive(Debug, Clone, Copy)]
@@ -20,11 +20,11 @@ impl<'a> Tag<'a> {
 
     /// The VLAN; `None` for id 0, which says that the tag has only a priority.
     pub fn id(&self) -> Option<u16> {
-        Some(be_u16_at(self.header, 0) & 0x0fff).filter(|id| *id != 0)
+        Some(be_u16::<0, _>(self.header) & 0x0fff).filter(|id| *id != 0)
     }
 
     pub fn carried(&self) -> Carried<'a> {
-        Carried { ethertype: be_u16_at(self.header, 2), bytes: self.bytes }
+        Carried { ethertype: be_u16::<2, _>(self.header), bytes: self.bytes }
     }
 }
 
