@@ -1,27 +1,32 @@
 //! Many changes in few system calls: up to 200 messages a send, of which only the last asks for an
 //! answer. A message that fails is answered in any case, with its own sequence number, and does
 //! not stop the others.
+//!
+//! Changes of nf_tables go in transactions of their own: `transaction.rs`.
 
 use std::ops::Range;
 
 use super::attribute::Writer;
 use super::client::{Client, system};
 use super::error::{Cause, Error, Operation};
-use super::ipset;
 use super::message::{self, Head, Message, Messages, Subsystem, TooLong};
 use super::socket::Received;
+use super::{ipset, nftables};
 
 /// Messages of one send. The answers of as many failures fit into the socket's room.
 const MOST_MESSAGES: usize = 200;
 /// Bytes of one send; well under the socket's room even where that could not be raised.
-const MOST_BYTES: usize = 64 * 1024;
+pub(super) const MOST_BYTES: usize = 64 * 1024;
 /// A batch keeps its memory for the next wake-up up to this many bytes.
 const KEPT_BYTES: usize = 64 * 1024;
+/// Answers to earlier requests, come too late, that are stepped over.
+const MOST_STALE: usize = 200;
 
 /// Changes to be sent together by [`Client::commit`].
 #[derive(Debug, Default)]
 pub struct Batch {
     plain: Queue,
+    ruleset: Queue,
     tag: u32,
 }
 
@@ -36,42 +41,80 @@ pub struct Failure {
 
 /// Messages one after the other.
 #[derive(Debug, Default)]
-struct Queue {
-    bytes: Vec<u8>,
-    marks: Vec<Mark>,
+pub(super) struct Queue {
+    pub bytes: Vec<u8>,
+    pub marks: Vec<Mark>,
 }
 
+/// What is known of a message beside its bytes.
 #[derive(Debug, Clone, Copy)]
-struct Mark {
-    /// Where the message starts in `bytes`.
+pub(super) struct Mark {
+    /// Where it starts in the queue's bytes.
     start: usize,
+    /// The caller's number.
     tag: u32,
+    /// Index of the first message that stands and falls with this one.
+    pub group: usize,
+    /// How nf_tables messages are read for words: the key's type.
+    key_type: u32,
+    /// Whether `ENOENT` is as good as success.
+    pub may_miss: bool,
 }
 
 impl Queue {
+    fn push(
+        &mut self,
+        head: Head,
+        mut mark: Mark,
+        fill: impl FnOnce(&mut Writer<'_>),
+    ) -> Result<(), TooLong> {
+        mark.start = self.bytes.len();
+        message::append(&mut self.bytes, head, fill)?;
+        self.marks.push(mark);
+        Ok(())
+    }
+
     /// The bytes of some messages.
-    fn span(&self, range: &Range<usize>) -> Range<usize> {
+    pub fn span(&self, range: &Range<usize>) -> Range<usize> {
         let at = |index: usize| self.marks.get(index).map_or(self.bytes.len(), |mark| mark.start);
         at(range.start)..at(range.end)
     }
 
-    /// The messages of one send, from `start` on: one at least.
-    fn chunk(&self, start: usize) -> Range<usize> {
-        let mut range = start..self.marks.len().min(start.saturating_add(MOST_MESSAGES));
-        while range.len() > 1 && self.span(&range).len() > MOST_BYTES {
-            range.end = range.end.saturating_sub(1);
+    /// The messages that stand and fall with the one at `index`.
+    pub fn group(&self, index: usize) -> Range<usize> {
+        let start = self.marks.get(index).map_or(index, |mark| mark.group);
+        let mut end = start.saturating_add(1);
+        while self.marks.get(end).is_some_and(|mark| mark.group == start) {
+            end = end.saturating_add(1);
+        }
+        start..end
+    }
+
+    /// The messages of one send, from `start` on: whole groups, one at least.
+    pub fn chunk(&self, start: usize, most_messages: usize) -> Range<usize> {
+        let mut range = start..self.group(start).end;
+        while range.end < self.marks.len() {
+            let next = start..self.group(range.end).end;
+            if next.len() > most_messages || self.span(&next).len() > MOST_BYTES {
+                break;
+            }
+            range = next;
         }
         range
     }
 
-    /// The failure of one message, told by its own bytes.
-    fn failure(&self, index: usize, cause: Cause) -> Failure {
-        let tag = self.marks.get(index).map_or(0, |mark| mark.tag);
+    /// The failure of one message, told by its own bytes: only failures pay for words.
+    pub fn failure(&self, index: usize, cause: Cause) -> Failure {
+        let (tag, key_type) =
+            self.marks.get(index).map_or((0, 0), |mark| (mark.tag, mark.key_type));
         let span = self.span(&(index..index.saturating_add(1)));
-        let message = Messages::new(self.bytes.get(span).unwrap_or_default()).next();
-        let (operation, object) =
-            message.as_ref().map_or((Operation::Commit, String::new()), describe);
-        let subsystem = message.and_then(|message| message.subsystem());
+        let request = Messages::new(self.bytes.get(span).unwrap_or_default()).next();
+        let subsystem = request.and_then(|message: Message<'_>| message.subsystem());
+        let (operation, object) = match (subsystem, &request) {
+            (Some(Subsystem::Ipset), Some(request)) => ipset::describe(request),
+            (Some(Subsystem::Nftables), Some(request)) => nftables::describe(request, key_type),
+            _ => (Operation::Commit, String::new()),
+        };
         let subsystem = subsystem.unwrap_or(Subsystem::Netlink);
         Failure { tag, error: Error::new(subsystem, operation, object, cause) }
     }
@@ -81,14 +124,6 @@ impl Queue {
         self.bytes.shrink_to(KEPT_BYTES);
         self.marks.clear();
         self.marks.shrink_to(MOST_MESSAGES);
-    }
-}
-
-/// What a request asks, read from its bytes: only failures pay for words.
-fn describe(message: &Message<'_>) -> (Operation, String) {
-    match message.subsystem() {
-        Some(Subsystem::Ipset) => ipset::describe(message),
-        _ => (Operation::Commit, String::new()),
     }
 }
 
@@ -103,9 +138,9 @@ impl Batch {
         self.tag = tag;
     }
 
-    /// Messages in it.
+    /// Messages in it; a change may take several.
     pub const fn len(&self) -> usize {
-        self.plain.marks.len()
+        self.plain.marks.len().saturating_add(self.ruleset.marks.len())
     }
 
     /// Whether there is nothing to send.
@@ -115,13 +150,13 @@ impl Batch {
 
     /// Bytes in it, to flush early where memory is short.
     pub const fn bytes(&self) -> usize {
-        self.plain.bytes.len()
+        self.plain.bytes.len().saturating_add(self.ruleset.bytes.len())
     }
 
     /// For tests: what would be sent.
     #[cfg(test)]
     pub(super) fn queued(&self) -> &[u8] {
-        &self.plain.bytes
+        if self.plain.marks.is_empty() { &self.ruleset.bytes } else { &self.plain.bytes }
     }
 
     /// A change that stands for itself.
@@ -130,11 +165,42 @@ impl Batch {
         head: Head,
         fill: impl FnOnce(&mut Writer<'_>),
     ) -> Result<(), TooLong> {
-        let start = self.plain.bytes.len();
-        message::append(&mut self.plain.bytes, head, fill)?;
-        self.plain.marks.push(Mark { start, tag: self.tag });
-        Ok(())
+        let group = self.plain.marks.len();
+        let mark = Mark { start: 0, tag: self.tag, group, key_type: 0, may_miss: false };
+        self.plain.push(head, mark, fill)
     }
+
+    /// A change of nf_tables.
+    pub(super) fn push_ruleset(
+        &mut self,
+        change: Ruleset,
+        fill: impl FnOnce(&mut Writer<'_>),
+    ) -> Result<(), TooLong> {
+        let next = self.ruleset.marks.len();
+        let group = match self.ruleset.marks.last() {
+            Some(last) if change.with_last => last.group,
+            _ => next,
+        };
+        let Ruleset { head, key_type, may_miss, .. } = change;
+        self.ruleset.push(head, Mark { start: 0, tag: self.tag, group, key_type, may_miss }, fill)
+    }
+
+    /// A number that no other set of the next transaction has.
+    pub(super) fn next_id(&self) -> u32 {
+        u32::try_from(self.ruleset.marks.len()).unwrap_or(0).wrapping_add(1)
+    }
+}
+
+/// A change of nf_tables to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ruleset {
+    pub head: Head,
+    /// The type of the element's key; 0 where there is none.
+    pub key_type: u32,
+    /// Whether `ENOENT` is as good as success.
+    pub may_miss: bool,
+    /// Whether it stands and falls with the change before.
+    pub with_last: bool,
 }
 
 impl Client {
@@ -143,11 +209,13 @@ impl Client {
         let mut failures = Vec::new();
         let mut start = 0;
         while start < batch.plain.marks.len() {
-            let range = batch.plain.chunk(start);
-            start = range.end.max(start.saturating_add(1));
+            let range = batch.plain.chunk(start, MOST_MESSAGES);
+            start = range.end;
             self.send_chunk(&mut batch.plain, range, &mut failures);
         }
         batch.plain.clear();
+        self.commit_ruleset(&batch.ruleset, &mut failures);
+        batch.ruleset.clear();
         failures
     }
 
@@ -165,7 +233,7 @@ impl Client {
         let bytes = queue.bytes.get(queue.span(&range)).unwrap_or_default();
         let unknown = match self.socket.send(bytes) {
             Err(error) => Some(system(&error)),
-            Ok(()) => self.answers(first, &mut failed, |index, cause| {
+            Ok(()) => self.answers(first, &mut failed, false, |index, cause| {
                 failures.push(queue.failure(range.start.saturating_add(index), cause));
             }),
         };
@@ -177,16 +245,18 @@ impl Client {
         );
     }
 
-    /// Reads answers up to that of the last message. If it does not come: why.
-    fn answers(
+    /// Reads answers up to that of the last message and shows `each` the failures. If some will
+    /// not come: why. In a transaction the first message is its begin, which answers for all.
+    pub(super) fn answers(
         &mut self,
         first: u32,
         failed: &mut [bool],
+        transaction: bool,
         mut each: impl FnMut(usize, Cause),
     ) -> Option<Cause> {
-        let mut unknown = None;
-        // One receive call gives one answer; answers that came too late for theirs are few.
-        for _ in 0..failed.len().saturating_add(MOST_MESSAGES) {
+        let mut unknown: Option<Cause> = None;
+        // One receive call gives one answer.
+        for _ in 0..failed.len().saturating_add(MOST_STALE) {
             // Once something is known to be wrong, what is not there will not come.
             let received = match unknown {
                 None => self.receive_in_time(),
@@ -212,15 +282,15 @@ impl Client {
                 if answer.code != 0 {
                     *place = true;
                     let cause = Cause::Kernel { code: answer.code, text: answer.text };
-                    if index == 0 && answer.code == libc::EPERM {
-                        // Without the right the kernel looks at the first message only.
+                    // Without the right the kernel looks at the first message only.
+                    if index == 0 && (transaction || answer.code == libc::EPERM) {
                         unknown.get_or_insert(cause.clone());
                     }
                     each(index, cause);
                 }
                 if last {
-                    // EPERM of the first alone says nothing about the others if the last is told.
-                    return unknown.filter(|cause| *cause == Cause::Overrun);
+                    // EPERM of the first says nothing about the others if the last was looked at.
+                    return unknown.filter(|cause| transaction || *cause == Cause::Overrun);
                 }
             }
         }

@@ -67,6 +67,11 @@ impl Client {
         })
     }
 
+    /// This socket's number, by which events tell whose change they are of.
+    pub const fn port(&self) -> u32 {
+        self.socket.port()
+    }
+
     /// System calls made on this socket so far.
     pub const fn calls(&self) -> u64 {
         self.socket.calls()

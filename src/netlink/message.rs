@@ -148,6 +148,8 @@ pub struct Message<'a> {
     pub flags: u16,
     /// `nlmsg_seq`: that of the request; 0 in events.
     pub sequence: u32,
+    /// `nlmsg_pid`: the socket whose request this answers, or whose change this event tells.
+    pub port: u32,
     /// What follows `struct nlmsghdr`.
     pub payload: &'a [u8],
 }
@@ -241,13 +243,13 @@ fn message(bytes: &[u8]) -> IResult<&[u8], Message<'_>> {
     let (rest, kind) = number_u16(Native)(rest)?;
     let (rest, flags) = number_u16(Native)(rest)?;
     let (rest, sequence) = number_u32(Native)(rest)?;
-    let (rest, _port) = number_u32(Native)(rest)?;
+    let (rest, port) = number_u32(Native)(rest)?;
     // A length under the header's own wraps to one that no message has.
     let length = usize::try_from(length).unwrap_or(usize::MAX).wrapping_sub(HEADER_BYTES);
     let (rest, payload) = take(length)(rest)?;
     let padding = length.next_multiple_of(4).saturating_sub(length).min(rest.len());
     let (rest, _) = take(padding)(rest)?;
-    Ok((rest, Message { kind, flags, sequence, payload }))
+    Ok((rest, Message { kind, flags, sequence, port, payload }))
 }
 
 #[cfg(test)]
@@ -296,7 +298,7 @@ mod tests {
             payload.extend_from_slice(&[0; 12]);
             payload.extend_from_slice(&vec![0xff; repeated]);
             Writer::new(&mut payload).text(ERROR_TEXT, "Set type mismatch\n");
-            let message = Message { kind: ERROR, flags, sequence: 1, payload: &payload };
+            let message = Message { kind: ERROR, flags, sequence: 1, port: 0, payload: &payload };
             let text = Some("Set type mismatch".to_owned());
             assert_eq!(message.answer(), Some(Answer { code: 22, text }));
             for cut in 0..payload.len() {
@@ -304,7 +306,13 @@ mod tests {
                 assert!(short.answer().is_some(), "still an answer");
             }
         }
-        let worst = Message { kind: DONE, flags: 0, sequence: 1, payload: &i32::MIN.to_ne_bytes() };
+        let worst = Message {
+            kind: DONE,
+            flags: 0,
+            sequence: 1,
+            port: 0,
+            payload: &i32::MIN.to_ne_bytes(),
+        };
         assert_eq!(worst.answer(), Some(Answer { code: i32::MAX, text: None }));
     }
 }

@@ -12,7 +12,9 @@ mod client;
 mod error;
 pub mod ipset;
 mod message;
+pub mod nftables;
 mod socket;
+mod transaction;
 
 pub use batch::{Batch, Failure};
 pub use client::Client;

@@ -31,6 +31,7 @@ pub(super) enum Received {
 #[derive(Debug)]
 pub(super) struct Socket {
     fd: OwnedFd,
+    port: u32,
     calls: u64,
 }
 
@@ -50,7 +51,7 @@ impl Socket {
         }
         // SAFETY: fd was just opened here and nobody else has it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        let mut socket = Socket { fd, calls: 1 };
+        let mut socket = Socket { fd, port: 0, calls: 1 };
         for (level, option, value) in [
             // Linux 4.3: errors come back without a copy of the request.
             (libc::SOL_NETLINK, libc::NETLINK_CAP_ACK, 1),
@@ -61,7 +62,36 @@ impl Socket {
         }
         socket.room(libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, SEND_ROOM_BYTES);
         socket.room(libc::SO_RCVBUFFORCE, libc::SO_RCVBUF, RECEIVE_ROOM_BYTES);
+        socket.bind()?;
         Ok(socket)
+    }
+
+    /// Lets the kernel choose this socket's number, and asks which it is.
+    fn bind(&mut self) -> io::Result<()> {
+        self.calls = self.calls.saturating_add(2);
+        // SAFETY: sockaddr_nl is plain numbers, for which zero is a value.
+        let mut own: libc::sockaddr_nl = unsafe { mem::zeroed() };
+        own.nl_family = libc::sa_family_t::try_from(libc::AF_NETLINK).unwrap_or(0);
+        let mut length = length_of::<libc::sockaddr_nl>();
+        // SAFETY: the pointer is to a sockaddr_nl that outlives the call, the length is its size.
+        let bound = unsafe { libc::bind(self.fd.as_raw_fd(), (&raw const own).cast(), length) };
+        if bound != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: as above, and `length` outlives the call.
+        let named = unsafe {
+            libc::getsockname(self.fd.as_raw_fd(), (&raw mut own).cast(), &raw mut length)
+        };
+        if named != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        self.port = own.nl_pid;
+        Ok(())
+    }
+
+    /// The socket's number: events tell by it whose change they are of.
+    pub const fn port(&self) -> u32 {
+        self.port
     }
 
     /// The force option needs `CAP_NET_ADMIN`; the other stops at the system's limit.
