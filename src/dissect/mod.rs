@@ -5,25 +5,36 @@
 
 mod ber;
 pub mod bittorrent;
+mod chat;
 mod coap;
+mod database;
+mod desktop;
 mod dhcp;
 mod dns;
+mod flowlog;
 mod ike;
 mod ip;
 mod llmnr;
+mod mail;
 mod mdns;
+mod mqtt;
 mod netbios;
 mod ntp;
+mod opening;
 mod openvpn;
 mod radius;
+mod rpc;
 mod rtp;
 #[cfg(test)]
 mod sample;
 mod sides;
+mod sip;
+mod smb;
 mod ssdp;
 mod stun;
 mod syslog;
 mod tftp;
+mod tunnel;
 mod wireguard;
 
 use crate::bytes::Stop;
@@ -61,11 +72,22 @@ pub static ALL: &[&Dissector] = &[
     &dns::DNS,
     &wireguard::WIREGUARD,
     &openvpn::OPENVPN,
+    &sip::SIP,
+    &mail::MAIL,
+    &chat::CHAT,
+    &mqtt::MQTT,
+    &smb::SMB,
+    &desktop::DESKTOP,
+    &database::DATABASE,
+    &opening::OPENING,
+    &rpc::ONC_RPC,
+    &tunnel::TUNNEL,
     &syslog::SYSLOG,
     &ber::BER,
     &tftp::TFTP,
     &radius::RADIUS,
     &coap::COAP,
+    &flowlog::FLOWLOG,
     &rtp::RTP,
     &ip::IP,
 ];
