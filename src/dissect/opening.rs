@@ -52,11 +52,19 @@ pub static STEAM: Protocol = Protocol {
     ports: &[(Transport::Tcp, 27017), (Transport::Udp, 27036)],
 };
 
+/// Queries of game servers on the Source engine.
+pub static SOURCE: Protocol = Protocol {
+    id: 319,
+    name: "SourceEngine",
+    category: "games",
+    ports: &[(Transport::Udp, 27015)],
+};
+
 /// All of them.
 pub static OPENING: Dissector = Dissector {
     name: "opening",
     over: &[Transport::Tcp, Transport::Udp],
-    protocols: &[&BGP, &GIT, &RSYNC, &GNUTELLA, &SOCKS, &RTMP, &MODBUS, &WHOIS, &STEAM],
+    protocols: &[&BGP, &GIT, &RSYNC, &GNUTELLA, &SOCKS, &RTMP, &MODBUS, &WHOIS, &STEAM, &SOURCE],
     dissect,
     teach: None,
 };
@@ -158,6 +166,22 @@ fn steam(side: &[u8]) -> Answer {
     if (8..=0x10_0000).contains(&length) { Ok(&STEAM) } else { Err(Stop::NotMine) }
 }
 
+/// Gnutella 0.6 section 2.2.1: a 16-byte id, a descriptor, TTL and hops of at most 10 together, and
+/// the little-endian length of the rest: 2^-5, 2^-10 and 2^-32. The id is never all zeros.
+fn descriptor(bytes: &[u8]) -> Result<Facts, Stop> {
+    let mut reader = Reader::datagram(bytes);
+    let id = reader.array::<16>()?;
+    let (kind, ttl, hops) = (reader.u8()?, reader.u8()?, reader.u8()?);
+    let length = usize::try_from(reader.u32_le()?).map_err(|_| Stop::NotMine)?;
+    let known = matches!(kind, 0x00 | 0x01 | 0x02 | 0x30 | 0x31 | 0x32 | 0x40 | 0x80 | 0x81);
+    let zeros = id.iter().filter(|&&byte| byte == 0).count();
+    if known && ttl.saturating_add(hops) <= 10 && ttl > 0 && length == reader.len() && zeros < 8 {
+        Ok(Facts::of(&GNUTELLA))
+    } else {
+        Err(Stop::NotMine)
+    }
+}
+
 /// Steam's UDP connections (`VS01`, a sane length and packet type) and LAN discovery.
 fn datagram(bytes: &[u8]) -> Result<Facts, Stop> {
     let mut reader = Reader::datagram(bytes);
@@ -167,7 +191,11 @@ fn datagram(bytes: &[u8]) -> Result<Facts, Stop> {
         let sane = bytes.len() == length.saturating_add(36) && (1..=7).contains(&kind);
         return if sane { Ok(Facts::of(&STEAM)) } else { Err(Stop::NotMine) };
     }
-    reader.literal(&[0xff, 0xff, 0xff, 0xff, 0x21, 0x4c, 0x5f, 0xa0]).map(|()| Facts::of(&STEAM))
+    if bytes.starts_with(b"\xff\xff\xff\xffTSource Engine Query\0") {
+        return Ok(Facts::of(&SOURCE));
+    }
+    let discovery = [0xff, 0xff, 0xff, 0xff, 0x21, 0x4c, 0x5f, 0xa0];
+    reader.literal(&discovery).map(|()| Facts::of(&STEAM)).or_else(|_| descriptor(bytes))
 }
 
 /// RFC 1928 section 3: methods offered, one of them chosen, and nothing else so far but a request
@@ -291,6 +319,12 @@ mod tests {
             .survives("Git");
         tcp(40000, 873).reply("@RSYNCD: 31.0\n").survives("RSYNC");
         tcp(40000, 6346).original("GNUTELLA CONNECT/0.6\r\n").survives("Gnutella");
+        udp(27005, 27015)
+            .original(b"\xff\xff\xff\xffTSource Engine Query\0")
+            .survives("SourceEngine");
+        let ping = hex("0102030405060708ff0a0b0c0d0e0f00 00 01 00 03000000 534301");
+        udp(6346, 6346).original(&ping).survives("Gnutella");
+        udp(6346, 6346).original(&ping[..25]).is_nobodys();
         tcp(40000, 27017).original(join(&[&hex("10000000"), b"VT01", &[1; 16]])).survives("Steam");
         udp(27036, 27036).original(hex("ffffffff214c5fa0 0102")).survives("Steam");
     }
