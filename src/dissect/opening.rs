@@ -166,16 +166,30 @@ fn steam(side: &[u8]) -> Answer {
     if (8..=0x10_0000).contains(&length) { Ok(&STEAM) } else { Err(Stop::NotMine) }
 }
 
+/// A Gnutella descriptor of the look-up by hash that some clients run; it is not forwarded.
+const KADEMLIA: u8 = 0x44;
+
 /// Gnutella 0.6 section 2.2.1: a 16-byte id, a descriptor, TTL and hops of at most 10 together, and
 /// the little-endian length of the rest: 2^-5, 2^-10 and 2^-32. The id is never all zeros.
+///
+/// Or the transport that clients put under it: `GND`, flags, a number, part 1 of a few (2^-38).
 fn descriptor(bytes: &[u8]) -> Result<Facts, Stop> {
+    if let [b'G', b'N', b'D', _flags, _, _, 1, 1..=4, _, ..] = bytes {
+        return Ok(Facts::of(&GNUTELLA));
+    }
     let mut reader = Reader::datagram(bytes);
     let id = reader.array::<16>()?;
     let (kind, ttl, hops) = (reader.u8()?, reader.u8()?, reader.u8()?);
     let length = usize::try_from(reader.u32_le()?).map_err(|_| Stop::NotMine)?;
-    let known = matches!(kind, 0x00 | 0x01 | 0x02 | 0x30 | 0x31 | 0x32 | 0x40 | 0x80 | 0x81);
+    let known =
+        matches!(kind, 0x00 | 0x01 | 0x02 | 0x30 | 0x31 | 0x32 | 0x40 | KADEMLIA | 0x80 | 0x81);
     let zeros = id.iter().filter(|&&byte| byte == 0).count();
-    if known && ttl.saturating_add(hops) <= 10 && ttl > 0 && length == reader.len() && zeros < 8 {
+    if known
+        && ttl.saturating_add(hops) <= 10
+        && (ttl > 0 || kind == KADEMLIA)
+        && length == reader.len()
+        && zeros < 8
+    {
         Ok(Facts::of(&GNUTELLA))
     } else {
         Err(Stop::NotMine)
