@@ -5,24 +5,34 @@
 
 mod ber;
 pub mod bittorrent;
+mod chat;
 mod coap;
+mod database;
+mod desktop;
 mod dhcp;
 mod dns;
 mod dtls;
 mod http;
+mod flowlog;
 mod ike;
 mod ip;
 mod llmnr;
+mod mail;
 mod mdns;
+mod mqtt;
 mod netbios;
 mod ntp;
+mod opening;
 mod openvpn;
 mod quic;
 mod radius;
+mod rpc;
 mod rtp;
 #[cfg(test)]
 mod sample;
 mod sides;
+mod sip;
+mod smb;
 mod ssdp;
 mod ssh;
 mod stun;
@@ -31,6 +41,7 @@ mod syslog;
 mod testing;
 mod tftp;
 mod tls;
+mod tunnel;
 mod wireguard;
 
 use crate::bytes::Stop;
@@ -74,11 +85,22 @@ pub static ALL: &[&Dissector] = &[
     &ntp::NTP,
     &wireguard::WIREGUARD,
     &openvpn::OPENVPN,
+    &sip::SIP,
+    &mail::MAIL,
+    &chat::CHAT,
+    &mqtt::MQTT,
+    &smb::SMB,
+    &desktop::DESKTOP,
+    &database::DATABASE,
+    &opening::OPENING,
+    &rpc::ONC_RPC,
+    &tunnel::TUNNEL,
     &syslog::SYSLOG,
     &ber::BER,
     &tftp::TFTP,
     &radius::RADIUS,
     &coap::COAP,
+    &flowlog::FLOWLOG,
     &rtp::RTP,
     &ip::IP,
 ];

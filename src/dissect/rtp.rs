@@ -47,6 +47,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         let Some((length, last)) = runs.get_mut(datagram.direction.index()) else { continue };
         *length = match last {
             Some(last) if follows(last, &media) => length.saturating_add(1),
+            Some(last) if last.seq == media.seq => *length, // a copy, on a bridge seen twice
             _ => 1,
         };
         *last = Some(media);
@@ -133,6 +134,8 @@ mod tests {
     fn three_packets_in_a_row_are_rtp() {
         talk([7, 8, 9]).survives("RTP");
         talk([7, 7, 7]).is_nobodys();
+        assert_eq!(talk([7, 8, 8]).name(), None);
+        assert_eq!(talk([7, 8, 8]).original(packet(9, 1)).name(), Some("RTP"));
         talk([7, 99, 200]).is_nobodys();
         udp(1, 2).original(packet(7, 1)).original(packet(8, 2)).original(packet(9, 3)).is_nobodys();
     }

@@ -59,13 +59,12 @@ fn facts(info_hash: Option<[u8; 20]>) -> Facts {
 fn stream(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| match side.first() {
         Some(b'G' | b'H') => tracker::http(side).map(facts),
-        _ => peer::side(side).map(|shown| match shown {
-            peer::Shown::Handshake(info_hash) => {
-                // Named by its first 20 bytes; the torrent stands in the next 28.
-                let pending = info_hash.is_none() && !prefix.last_call;
-                Facts { pending, ..facts(info_hash) }
-            }
-            peer::Shown::Message => facts(None),
+        // A connection seen from its start starts with the handshake.
+        Some(0) if !prefix.from_start => peer::message(side).map(|()| facts(None)),
+        _ => peer::handshake(side).map(|info_hash| {
+            // Named by its first 20 bytes; the torrent stands in the next 28.
+            let pending = info_hash.is_none() && !prefix.last_call;
+            Facts { pending, ..facts(info_hash) }
         }),
     })
 }

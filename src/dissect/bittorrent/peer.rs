@@ -19,26 +19,8 @@ const PIECE_BYTES_MAX: u32 = 1 << 28;
 /// The longest extension handshake believed.
 const EXTENSIONS_MAX: u32 = 4096;
 
-/// What a side of a stream shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
-    /// The handshake, and the torrent once enough of it is there.
-    Handshake(Option<[u8; 20]>),
-    /// A message of a connection whose handshake was not seen.
-    Message,
-}
-
-/// One side, from the first byte seen.
-pub fn side(bytes: &[u8]) -> Result<Shown, Stop> {
-    match bytes.first() {
-        Some(0x13) => handshake(bytes).map(Shown::Handshake),
-        Some(0) => message(bytes).map(|()| Shown::Message),
-        Some(_) => Err(Stop::NotMine),
-        None => Err(Stop::NeedMore),
-    }
-}
-
-/// 19, the protocol's name, 8 reserved bytes, the info hash, the peer id.
+/// 19, the protocol's name, 8 reserved bytes, the info hash, the peer id: the torrent, once it is
+/// there.
 pub fn handshake(bytes: &[u8]) -> Result<Option<[u8; 20]>, Stop> {
     let mut reader = Reader::stream(bytes);
     reader.literal(HANDSHAKE)?;
@@ -53,7 +35,7 @@ pub fn handshake(bytes: &[u8]) -> Result<Option<[u8; 20]>, Stop> {
 /// * `request` (length 13) or `piece` (length 9 + 16 KiB): 40 bits of length and id, 14 bits of
 ///   `begin` on a block border and 12 of its top, 8 of `index`, and for `request` 32 bits of block
 ///   length: 2^-106 and 2^-74 by chance.
-fn message(bytes: &[u8]) -> Result<(), Stop> {
+pub fn message(bytes: &[u8]) -> Result<(), Stop> {
     let mut reader = Reader::stream(bytes);
     let length = reader.u32()?;
     if length != 13 && length != BLOCK_BYTES.saturating_add(9) && length > EXTENSIONS_MAX {
@@ -109,10 +91,10 @@ mod tests {
     fn a_handshake_is_told_from_either_side_and_in_pieces() {
         let hash = *b"mnopqrstuvwxyz123456";
         let whole = join(&[HANDSHAKE, &[0; 8], &hash, b"-XX0001-abcdefghijkl"]);
-        assert_eq!(side(&whole), Ok(Shown::Handshake(Some(hash))));
-        assert_eq!(side(&whole[..20]), Ok(Shown::Handshake(None)));
-        assert_eq!(side(&whole[..19]), Err(Stop::NeedMore));
-        assert_eq!(side(b"\x13BitTorrent protocoX"), Err(Stop::NotMine));
+        assert_eq!(handshake(&whole), Ok(Some(hash)));
+        assert_eq!(handshake(&whole[..20]), Ok(None));
+        assert_eq!(handshake(&whole[..19]), Err(Stop::NeedMore));
+        assert_eq!(handshake(b"\x13BitTorrent protocoX"), Err(Stop::NotMine));
         tcp(40000, 6881).original(&whole[..1]).original(&whole[1..]).survives("BitTorrent");
         tcp(40000, 6881).reply(&whole).survives("BitTorrent");
     }
@@ -124,9 +106,10 @@ mod tests {
         let extended = join(&[&[0, 0, 0, length, 20, 0], body]);
         tcp(40000, 51413).midway().original(&extended).survives("BitTorrent");
         let lying = join(&[&[0, 0, 0, length - 1, 20, 0], body]);
-        assert!(side(&lying).is_err());
+        assert!(message(&lying).is_err());
         let request = hex("0000000d 06 00000123 0003c000 00004000");
         tcp(40000, 51413).midway().original(&request).survives("BitTorrent");
+        tcp(40000, 51413).original(&request).is_nobodys();
         let piece = join(&[&hex("00004009 07 00000123 0003c000"), &[7; 100]]);
         tcp(51413, 40000).midway().original(piece).survives("BitTorrent");
         for other in [
@@ -136,7 +119,7 @@ mod tests {
             "00000001 02",                            // `interested`
             "00000000 00000000 00000000",             // keep-alives or just zeros
         ] {
-            assert_eq!(side(&hex(other)), Err(Stop::NotMine), "{other}");
+            assert_eq!(message(&hex(other)), Err(Stop::NotMine), "{other}");
         }
     }
 }

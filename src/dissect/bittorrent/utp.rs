@@ -35,6 +35,9 @@ const NO_SAMPLE: [u32; 2] = [0, 0x7fff_ffff];
 /// How long a packet may wait for its answer and still be recognised in the echo.
 const HOLD_MAX_US: u32 = 2_000_000;
 
+/// No implementation repeats a SYN sooner; so far apart a counter cannot pass for a clock.
+const RETRY_MIN: Duration = Duration::from_millis(200);
+
 #[derive(Debug, Clone, Copy)]
 struct Packet<'a> {
     kind: Kind,
@@ -109,7 +112,7 @@ fn clocks_agree(earlier: (u32, Timestamp), later: (u32, Timestamp), slack: Durat
 /// 1. data that opens with the peer handshake (2^-160);
 /// 2. SYN and its answer: the same id, `ack` its `seq` (2^-32 on top of the SYN's 2^-60);
 /// 3. SYN and the same side's next packet: id and `seq` one higher (2^-32, likewise);
-/// 4. SYN sent twice: same id and `seq`, the clock gone on as ours did (2^-43, likewise);
+/// 4. SYN sent twice: same id and `seq`, the clock gone on as ours did (2^-44, likewise);
 /// 5. both sides in the middle, three packets or more: ids one apart and constant (2^-31), every
 ///    `ack` within the other side's flight (2^-14), and two timestamps that echo one another
 ///    within 2 s (2^-20): with the headers 2^-98;
@@ -187,7 +190,9 @@ impl Side {
             if packet.kind == Kind::Syn {
                 let clocks = ((syn.stamp_us, syn_at), (packet.stamp_us, at));
                 (syn.id, syn.seq) == (packet.id, packet.seq)
-                    && clocks_agree(clocks.0, clocks.1, Duration::from_secs(1))
+                    && packet.stamp_us >= CLOCK_MIN
+                    && at.since(syn_at) >= RETRY_MIN
+                    && clocks_agree(clocks.0, clocks.1, Duration::from_millis(50))
             } else {
                 ahead(packet.id, syn.id) == 1 && ahead(packet.seq, syn.seq) == 1
             }
@@ -299,6 +304,8 @@ mod tests {
         start().original(syn()).after_us(3_000_000).original(again).survives("BitTorrent");
         start().original(syn()).is_nobodys();
         start().original(syn()).original(syn()).is_nobodys(); // a clock that stands still
+        let counted = packet(4, 0x1234, 0x5000_0001, 0, 1, 0);
+        start().original(syn()).after_us(3_000_000).original(counted).is_nobodys();
         let foreign = packet(2, 0x4321, 0x9000_0000, 0x4000_0100, 700, 1);
         start().original(syn()).reply(foreign).is_nobodys();
     }

@@ -34,6 +34,8 @@ const NEIGHBOUR_PORTS: [u16; 4] = [5353, 5355, 137, 138];
 const RECORD_BYTES: u32 = 11;
 /// A response of this many records would not fit in 64 KiB.
 const RECORDS_MAX: u32 = 5957;
+/// Records that are read off port 53, where all of them are.
+const RECORDS_READ_MAX: u32 = 128;
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let home = prefix.has_port(53);
@@ -87,7 +89,7 @@ fn sane(header: &Header, home: bool, length: u32) -> Result<(), Stop> {
     let counts = match (header.response, header.opcode) {
         (false, 0) => answers == 0 && authorities <= u16::from(home) && additionals <= 4,
         (false, _) => home && records <= 64,
-        (true, _) => records <= RECORDS_MAX,
+        (true, _) => records <= if home { RECORDS_MAX } else { RECORDS_READ_MAX },
     };
     let fits = records.saturating_mul(RECORD_BYTES) <= room || (home && header.response);
     let question = if home { questions <= 4 } else { questions == 1 };

@@ -1,0 +1,149 @@
+//! SMTP (RFC 5321), POP3 (RFC 1939), IMAP (RFC 9051) and FTP control (RFC 959): a greeting line of
+//! the server, then commands.
+
+use crate::bytes::Stop;
+use crate::dissect::Dissector;
+use crate::dissect::sides::{contains_word, line};
+use crate::facts::{Facts, Protocol};
+use crate::net::Transport;
+use crate::prefix::Prefix;
+
+/// SMTP, and LMTP.
+pub static SMTP: Protocol = Protocol {
+    id: 3,
+    name: "SMTP",
+    category: "mail",
+    ports: &[(Transport::Tcp, 25), (Transport::Tcp, 587)],
+};
+/// POP3.
+pub static POP3: Protocol =
+    Protocol { id: 2, name: "POP3", category: "mail", ports: &[(Transport::Tcp, 110)] };
+/// IMAP.
+pub static IMAP: Protocol =
+    Protocol { id: 4, name: "IMAP", category: "mail", ports: &[(Transport::Tcp, 143)] };
+/// The control connection of FTP.
+pub static FTP: Protocol =
+    Protocol { id: 1, name: "FTP/C", category: "file-server", ports: &[(Transport::Tcp, 21)] };
+
+/// The four that greet.
+pub static MAIL: Dissector = Dissector {
+    name: "mail",
+    over: &[Transport::Tcp],
+    protocols: &[&SMTP, &POP3, &IMAP, &FTP],
+    dissect,
+    teach: None,
+};
+
+/// RFC 5321 section 4.5.3.1.5: 512 bytes; banners are longer at times.
+const LINE_MAX: usize = 1024;
+
+/// What one side's first line may be of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    /// Certain by itself.
+    Of(&'static Protocol),
+    /// `220`: SMTP or FTP.
+    Ready,
+    /// `+OK`.
+    Ok,
+    /// `* OK`.
+    Untagged,
+    /// `USER name`: POP3 or FTP, or of a chat.
+    User,
+    /// A tag and a command of IMAP.
+    Tagged,
+}
+
+fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+    let [original, reply] =
+        prefix.both().map(|side| if side.is_empty() { None } else { Some(read(side)) });
+    let (Some(one), other) = (original.or(reply), original.and(reply)) else {
+        return Err(Stop::NeedMore);
+    };
+    let (one, other) = match (one, other) {
+        (Ok(one), None) => (one, None),
+        (Ok(one), Some(Ok(other))) => (one, Some(other)),
+        (Err(stop), _) | (_, Some(Err(stop))) => return Err(stop),
+    };
+    let both = |a, b| (one, other) == (a, Some(b)) || (one, other) == (b, Some(a));
+    match (one, other) {
+        (Line::Of(protocol), _) | (_, Some(Line::Of(protocol))) => Ok(Facts::of(protocol)),
+        _ if both(Line::Ready, Line::User) => Ok(Facts::of(&FTP)),
+        _ if both(Line::Ok, Line::User) => Ok(Facts::of(&POP3)),
+        _ if both(Line::Untagged, Line::Tagged) => Ok(Facts::of(&IMAP)),
+        (_, None) => Err(Stop::NeedMore),
+        _ => Err(Stop::NotMine),
+    }
+}
+
+fn read(side: &[u8]) -> Result<Line, Stop> {
+    if !side.first().is_some_and(|first| first.is_ascii_alphanumeric() || b"+*".contains(first)) {
+        return Err(Stop::NotMine);
+    }
+    let line = line(side, LINE_MAX)?;
+    if let Some(text) =
+        line.strip_prefix(b"220").filter(|text| matches!(text.first(), Some(b' ' | b'-')))
+    {
+        return Ok(match (contains_word(text, b"smtp"), contains_word(text, b"ftp")) {
+            (true, _) => Line::Of(&SMTP),
+            (false, true) => Line::Of(&FTP),
+            _ => Line::Ready,
+        });
+    }
+    if line.starts_with(b"+OK") {
+        return Ok(if contains_word(line, b"pop3") { Line::Of(&POP3) } else { Line::Ok });
+    }
+    if [&b"* OK "[..], b"* PREAUTH "].iter().any(|greeting| line.starts_with(greeting)) {
+        return Ok(if contains_word(line, b"imap4") { Line::Of(&IMAP) } else { Line::Untagged });
+    }
+    let mut words = line.split(|&byte| byte == b' ');
+    let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let is = |word: &[u8], known: &[&[u8]]| known.iter().any(|k| word.eq_ignore_ascii_case(k));
+    if is(first, &[b"ehlo", b"helo", b"lhlo"]) && !second.is_empty() {
+        return Ok(Line::Of(&SMTP));
+    }
+    // AUTH is of POP3 (RFC 5034) before a greeting, of FTP with TLS or SSL (RFC 4217).
+    if is(first, &[b"auth"]) && is(second, &[b"tls", b"ssl", b"tls-c"]) {
+        return Ok(Line::Of(&FTP));
+    }
+    if is(first, &[b"user", b"capa", b"stls", b"auth", b"feat"]) {
+        return Ok(Line::User);
+    }
+    let commands: &[&[u8]] =
+        &[b"capability", b"login", b"starttls", b"authenticate", b"id", b"noop", b"logout"];
+    let tag = (1..=16).contains(&first.len()) && first.iter().all(u8::is_ascii_alphanumeric);
+    if tag && is(second, commands) { Ok(Line::Tagged) } else { Err(Stop::NotMine) }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dissect::sample::tcp;
+
+    #[test]
+    fn greetings_that_name_themselves_are_enough() {
+        for (banner, name) in [
+            ("220 mx.example ESMTP ready\r\n", "SMTP"),
+            ("220 (exampleFTPd 3.0)\r\n", "FTP/C"),
+            ("+OK POP3 ready <1@example>\r\n", "POP3"),
+            ("* OK [CAPABILITY IMAP4rev1] ready\r\n", "IMAP"),
+        ] {
+            tcp(40000, 1000).reply(banner).survives(name);
+        }
+    }
+
+    #[test]
+    fn others_need_the_command_that_follows() {
+        for (banner, command, name) in [
+            ("220 ready\r\n", "EHLO me\r\n", "SMTP"),
+            ("220 ready\r\n", "USER anonymous\r\n", "FTP/C"),
+            ("+OK ready\r\n", "USER bob\r\n", "POP3"),
+            ("* OK ready\r\n", "a1 LOGIN bob x\r\n", "IMAP"),
+        ] {
+            tcp(40000, 1000).reply(banner).is_nobodys();
+            tcp(40000, 1000).reply(banner).original(command).survives(name);
+        }
+        tcp(40000, 1000).reply("* OK ready\r\n").original("USER x\r\n").is_nobodys();
+        tcp(40000, 1000).reply("220 ready\r\n").original("\x01\x02\r\n").is_nobodys();
+        tcp(40000, 1000).reply("hello\r\n").is_nobodys();
+    }
+}

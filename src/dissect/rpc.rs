@@ -1,0 +1,87 @@
+//! ONC RPC (RFC 5531) and the NFS it carries (RFC 1813, RFC 8881).
+
+use crate::bytes::{Reader, Stop};
+use crate::dissect::Dissector;
+use crate::dissect::sides::each;
+use crate::facts::{Facts, Protocol};
+use crate::net::Transport;
+use crate::prefix::Prefix;
+
+/// RPC of any other program.
+pub static RPC: Protocol = Protocol {
+    id: 127,
+    name: "RPC",
+    category: "infrastructure",
+    ports: &[(Transport::Udp, 111), (Transport::Tcp, 111)],
+};
+/// NFS.
+pub static NFS: Protocol = Protocol {
+    id: 11,
+    name: "NFS",
+    category: "file-server",
+    ports: &[(Transport::Udp, 2049), (Transport::Tcp, 2049)],
+};
+
+/// Calls.
+pub static ONC_RPC: Dissector = Dissector {
+    name: "rpc",
+    over: &[Transport::Udp, Transport::Tcp],
+    protocols: &[&RPC, &NFS],
+    dissect,
+    teach: None,
+};
+
+const CALL: u32 = 0;
+const VERSION: u32 = 2;
+const NFS_PROGRAM: u32 = 100_003;
+
+fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+    let stream = prefix.transport == Transport::Tcp;
+    each(prefix, |part| {
+        let mut reader = if stream { Reader::stream(part) } else { Reader::datagram(part) };
+        if stream {
+            // RFC 5531 section 11: the top bit marks the last fragment.
+            let length = reader.u32()? & 0x7fff_ffff;
+            if !(40..=0x40_0000).contains(&length) || part.first() != Some(&0x80) {
+                return Err(Stop::NotMine);
+            }
+        }
+        call(&mut reader).map(Facts::of)
+    })
+}
+
+/// Section 9: a call of version 2 to an assigned program (section 13.3.1), credentials of a known
+/// flavour and length: 2^-32 twice, 2^-19, 2^-30.
+fn call(reader: &mut Reader<'_>) -> Result<&'static Protocol, Stop> {
+    reader.skip(4)?; // transaction
+    if reader.u32()? != CALL || reader.u32()? != VERSION {
+        return Err(Stop::NotMine);
+    }
+    let (program, version, procedure) = (reader.u32()?, reader.u32()?, reader.u32()?);
+    let (flavour, length) = (reader.u32()?, reader.u32()?);
+    let sane = version <= 16 && procedure <= 256 && matches!(flavour, 0..=7) && length <= 400;
+    match program {
+        NFS_PROGRAM if sane => Ok(&NFS),
+        100_000..=100_500 | 300_000..=400_100 if sane => Ok(&RPC),
+        _ => Err(Stop::NotMine),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dissect::sample::{hex, join, tcp, udp};
+
+    #[test]
+    fn calls_are_told_by_their_program() {
+        let call = |program: &str| {
+            hex(&format!(
+                "11223344 00000000 00000002 {program} 00000003 00000001 00000000 00000000 00000000 00000000"
+            ))
+        };
+        udp(700, 2049).original(call("000186a3")).survives("NFS");
+        udp(700, 111).original(call("000186a0")).survives("RPC");
+        tcp(700, 2049).original(join(&[&hex("80000028"), &call("000186a3")])).survives("NFS");
+        tcp(700, 2049).original(join(&[&hex("80000008"), &call("000186a3")])).is_nobodys();
+        udp(700, 111).original(call("00000001")).is_nobodys();
+    }
+}
