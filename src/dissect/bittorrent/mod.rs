@@ -23,14 +23,8 @@ pub static PROTOCOL: Protocol = Protocol {
     id: 37,
     name: "BitTorrent",
     category: "file-sharing",
-    ports: &[
-        (Transport::Tcp, 6881),
-        (Transport::Udp, 6881),
-        (Transport::Udp, 6771),
-        (Transport::Tcp, 51413),
-        (Transport::Udp, 51413),
-        (Transport::Udp, 1337),
-    ],
+    // No guesses: what is not seen to be BitTorrent is not called so.
+    ports: &[],
 };
 
 /// Asked before HTTP, whose requests a tracker's are too.
