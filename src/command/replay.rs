@@ -112,7 +112,7 @@ impl Replay<'_> {
         };
         let mut progress = Progress::new();
         let mut output = Output::default();
-        let mut refused: BTreeMap<String, u32> = BTreeMap::new();
+        let mut refused: BTreeMap<&'static str, u32> = BTreeMap::new();
         let mut last = Timestamp::ZERO;
         loop {
             match file.next_frame() {
@@ -124,7 +124,7 @@ impl Replay<'_> {
                     match wire::decode(frame.link, frame.bytes) {
                         Ok(packet) => engine.packet(frame.at, 0, &packet, &mut output),
                         Err(error) => {
-                            let count = refused.entry(error.to_string()).or_default();
+                            let count = refused.entry(error.name()).or_default();
                             *count = count.saturating_add(1);
                             if matches!(error, wire::WireError::UnknownLink(_)) {
                                 self.problem(&format!("{}: {error}", path.display()));
