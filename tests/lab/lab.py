@@ -255,7 +255,9 @@ class Lab:
         path = self.scratch / f"{name}.pcap"
         # -Z root: the scratch directory is ours alone. -U: the file is read while it grows.
         # Without immediate mode the kernel keeps packets up to a second, and an end loses them.
-        tcpdump = self.spawn(where, f"tcpdump-{name}", "tcpdump", "-i", device, "-U", "-n", "-s", 0,
-                             "--immediate-mode", "-B", 16384, "-Z", "root", "-w", path, *only.split())  # fmt: skip
+        tcpdump = self.spawn(
+            where, f"tcpdump-{name}", "tcpdump", "-i", device, "-U", "-n", "-s", 0,
+            "--immediate-mode", "-B", 16384, "-Z", "root", "-w", path, *only.split(),
+        )  # fmt: skip
         wait_for("tcpdump listens", lambda: "listening on" in tcpdump.output())
         return tcpdump, path
