@@ -122,7 +122,7 @@ impl<'a> Adder<'a> {
                 }
             }
             Ok(_) => self.report(
-                Place::Pointer(String::new()),
+                Place::Whole,
                 Problem::Expected("an object from short names to applications"),
             ),
         }
@@ -227,8 +227,11 @@ impl<'a> Adder<'a> {
         match self.catalogue.domains.insert(text, app.0) {
             Err(error) => self.report(place, Problem::Domain(text.to_owned(), error)),
             Ok(Some(replaced)) if replaced.position >= self.domains_before => {
-                let owner = self.catalogue.tag(AppId(replaced.value)).to_owned();
-                self.report(place, Problem::Taken("domain", owner));
+                // The first one keeps it: what it was replaced by goes out again.
+                if self.catalogue.domains.insert(text, replaced.value).is_ok() {
+                    let owner = self.catalogue.tag(AppId(replaced.value)).to_owned();
+                    self.report(place, Problem::Taken("domain", owner));
+                }
             }
             Ok(_) => {}
         }
