@@ -55,7 +55,7 @@ impl Sample {
         }
     }
 
-    pub fn to_address(mut self, addr: &str) -> Sample {
+    pub fn towards(mut self, addr: &str) -> Sample {
         self.ends[1].addr = addr.parse().unwrap();
         self
     }
