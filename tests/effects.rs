@@ -31,7 +31,7 @@ fn catalogue() -> Catalogue {
 
 fn engine() -> Engine {
     let catalogue = catalogue();
-    let path = root().join("tests/lab/headline.json");
+    let path = root().join("docs/examples/headline.json");
     let (config, findings) = config::load(&path, &catalogue).unwrap();
     assert!(findings.is_empty(), "{findings:?}");
     let interfaces = vec![Interface { name: "br-lan".to_owned(), role: Role::Lan }];

@@ -100,7 +100,7 @@ class Job:
         self.places = {**world.places(), ROUTER_WAN[0]: "router-wan"}
         self.watcher = Watcher(lab)
         self.config = lab.scratch / "nfa.json"
-        self.headline = json.loads((world.HERE / "headline.json").read_text())
+        self.headline = json.loads((ROOT / "docs/examples/headline.json").read_text())
         self.exempt = {"twitter"}  # places in no set although their category says so
         self.reloaded_at = None
         self.captures = 0
