@@ -56,8 +56,15 @@ impl DomainIndex {
             Some(name) => (true, name),
             None => (false, domain),
         };
-        let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-        check(&name)?;
+        let name = name.strip_suffix('.').unwrap_or(name);
+        let lowered; // rarely needed
+        let name = if name.bytes().any(|b| b.is_ascii_uppercase()) {
+            lowered = name.to_ascii_lowercase();
+            lowered.as_str()
+        } else {
+            name
+        };
+        check(name)?;
         let hash = hash(name.as_bytes());
         if let Some(position) = self.position(name.as_bytes(), hash, exact) {
             let entry = self.entries.get_mut(position).ok_or(DomainError::Full)?;
@@ -75,7 +82,7 @@ impl DomainIndex {
             self.grow()?;
         }
         self.entries.push(Entry { offset, len, exact, value });
-        self.pool.push_str(&name);
+        self.pool.push_str(name);
         if place(&mut self.slots, hash, self.entries.len()).is_some() {
             return Ok(None);
         }
@@ -224,13 +231,13 @@ pub fn check(name: &str) -> Result<(), DomainError> {
         return Err(DomainError::Length);
     }
     let mut labels = 0;
-    for label in name.split('.') {
+    for label in name.as_bytes().split(|byte| *byte == b'.') {
         labels += 1;
-        let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
-        if label.is_empty() || label.len() > LABEL_MAX || !label.bytes().all(legal) {
+        let legal = |b: &u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+        if label.is_empty() || label.len() > LABEL_MAX || !label.iter().all(legal) {
             return Err(DomainError::Label);
         }
-        if label.starts_with('-') || label.ends_with('-') {
+        if label.first() == Some(&b'-') || label.last() == Some(&b'-') {
             return Err(DomainError::Label);
         }
     }
