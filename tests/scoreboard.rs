@@ -21,10 +21,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nfa::app::Catalogue;
+use nfa::facts::Detail;
 use nfa::flow::Flow;
 use nfa::net::{Endpoint, Transport};
 use nfa::policy::protocols;
-use reference::{LeftOut, Names, Row};
+use reference::{LeftOut, Names, Row, plain};
 use tally::{Places, Tally, Verdict, percent, share};
 
 /// Captures that cannot be read to their end, and why.
@@ -40,6 +41,9 @@ const COVERAGE_MIN: u32 = 0;
 const HOST_AGREEMENT_MIN: u32 = 0;
 /// Host names of ours that are another than the reference's.
 const HOSTS_WRONG_MAX: u32 = 10_000;
+/// Rows whose flow nfa does not see: damaged headers that the reference reads all the same, and an
+/// authentication header, which it counts as a transport and nfa looks behind.
+const ROWS_WITHOUT_FLOW_MAX: usize = 5;
 
 /// Whose rows must have the same host name.
 const HOST_MASTERS: [&str; 5] = ["TLS", "QUIC", "HTTP", "DNS", "MDNS"];
@@ -134,44 +138,34 @@ impl Scorer {
         board.captures += 1;
         board.flows += flows.len();
         board.rows += rows.len();
-        let mut by_ends: HashMap<(Transport, [Endpoint; 2]), Vec<&Flow>> = HashMap::new();
-        for flow in &flows {
-            let mut ends = flow.ends();
-            ends.sort();
-            by_ends.entry((flow.key.transport(), ends)).or_default().push(flow);
-        }
-        for row in rows {
+        let answers = Answers::new(&flows, rows);
+        for (number, row) in rows.iter().enumerate() {
             let place = format!("{name} {}", row.place);
-            let same = by_ends.get(&(row.transport, row.ends)).into_iter().flatten();
-            let distance = |flow: &&&Flow| flow.first_seen.as_millis().abs_diff(row.first_seen_ms);
-            match same.min_by_key(distance) {
-                Some(flow) => self.flow(&name, row, flow, &place, board),
-                None => board.not_found.note(format!("{} {}", row.basis, row.label()), place),
+            match answers.of(number) {
+                [] => board.not_found.note(format!("{} {}", row.basis, row.label()), place),
+                flows => self.row(&name, row, flows, &place, board),
             }
         }
     }
 
-    fn flow(&self, capture: &str, row: &Row, flow: &Flow, place: &str, board: &mut Board) {
+    fn row(&self, capture: &str, row: &Row, flows: &[&Flow], place: &str, board: &mut Board) {
+        let named = flows.iter().find(|flow| corpus::protocol(flow).is_some());
+        let flow = named.or(flows.first()).unwrap();
         let ours = corpus::protocol(flow);
-        let want = self.names.of(row);
-        let judged = row.is_scoreable() || row.basis == "disputed";
-        let sharing = row.basis != "disputed"
-            && (row.master == "BitTorrent" || row.app == "BitTorrent" || want.is_empty());
-        if ours == Some("BitTorrent") && judged && !(sharing && row.label().contains("BitTorrent"))
-        {
-            board.bittorrent.note(row.label(), place.to_owned());
+        let is_torrent = row.label().contains("BitTorrent") && row.basis != "disputed";
+        if ours == Some("BitTorrent") && row.is_read() && !is_torrent {
+            board.bittorrent.note(format!("{} {}", row.basis, row.label()), place.to_owned());
         }
-        if self.left_out.has(capture, row, "label") {
-            return;
-        }
-        match &*row.basis {
-            "dpi" | "partial" => self.protocol(row, ours, place, board),
-            "cache" => {
-                board.cached.count(want, ours);
-            }
-            _ => {
-                if let Some(ours) = ours {
-                    board.unlabelled.note(format!("{ours}, {}", row.basis), place.to_owned());
+        if !self.left_out.has(capture, row, "label") {
+            match &*row.basis {
+                "dpi" | "partial" => self.protocol(row, ours, place, board),
+                "cache" => {
+                    board.cached.count(&self.names.of(row).right, ours);
+                }
+                basis => {
+                    if let Some(ours) = ours {
+                        board.unlabelled.note(format!("{ours}, {basis}"), place.to_owned());
+                    }
                 }
             }
         }
@@ -183,19 +177,19 @@ impl Scorer {
 
     fn protocol(&self, row: &Row, ours: Option<&'static str>, place: &str, board: &mut Board) {
         let want = self.names.of(row);
-        let verdict = board.total.count(want, ours);
+        let verdict = board.total.count(&want.right, ours);
         if let Some(ours) = ours {
-            board.by_ours.entry(ours).or_default().count(want, Some(ours));
+            board.by_ours.entry(ours).or_default().count(&want.right, Some(ours));
         }
-        if !want.is_empty() {
-            board.known.count(want, ours);
-            board.by_label.entry(row.master.clone()).or_default().count(want, ours);
+        if want.expected {
+            board.known.count(&want.right, ours);
+            board.by_label.entry(row.master.clone()).or_default().count(&want.right, ours);
         }
         match (verdict, ours) {
             (Verdict::Wrong, Some(ours)) => {
                 board.confusions.note(format!("{ours}, not {}", row.label()), place.to_owned());
             }
-            (Verdict::Missed, _) if want.is_empty() => {
+            (Verdict::Missed, _) if !want.expected => {
                 board.not_ours.note(row.master.clone(), place.to_owned());
             }
             (Verdict::Missed, _) => board.misses.note(row.label(), place.to_owned()),
@@ -204,16 +198,20 @@ impl Scorer {
     }
 
     fn host(&self, row: &Row, flow: &Flow, place: &str, board: &mut Board) {
-        let Some(want) = &row.host else { return };
-        if !HOST_MASTERS.contains(&&*row.master) {
+        if !HOST_MASTERS.contains(&&*row.master) || row.hosts.is_empty() {
             return;
         }
-        let ours = flow.detection.facts.as_ref().and_then(|facts| facts.host.as_deref());
-        board.hosts.count(&[want], ours);
+        let want: Vec<&str> = row.hosts.iter().map(String::as_str).collect();
+        let facts = flow.detection.facts.as_deref();
+        let asked = facts.into_iter().flat_map(|facts| &facts.details).find_map(|detail| {
+            if let Detail::MdnsName(name) = detail { Some(&**name) } else { None }
+        });
+        let ours = facts.and_then(|facts| facts.host.as_deref()).or(asked);
+        board.hosts.count(&want, ours);
         let by_master = board.hosts_by_master.entry(row.master.clone()).or_default();
-        match (by_master.count(&[want], ours), ours) {
+        match (by_master.count(&want, ours), ours) {
             (Verdict::Wrong, Some(ours)) => {
-                board.host_confusions.note(format!("{ours}, not {want}"), place.to_owned());
+                board.host_confusions.note(format!("{ours}, not {want:?}"), place.to_owned());
             }
             (Verdict::Missed, _) => board.host_misses.note(row.label(), place.to_owned()),
             _ => {}
@@ -225,9 +223,8 @@ impl Scorer {
         if row.app == row.master {
             return;
         }
-        let plain = |name: &str| name.to_lowercase().replace(['-', '_', ' '], "");
         let spelled: Vec<&str> = match self.applications.get(&row.app) {
-            Some(names) => names.to_vec(),
+            Some(names) => names.right,
             None => {
                 let all = self.catalogue.iter().map(|app| app.short_name());
                 all.filter(|name| plain(name) == plain(&row.app)).collect()
@@ -245,6 +242,55 @@ impl Scorer {
             let what = format!("{ours}, not {}: {}", row.app, host.unwrap_or_default());
             board.app_confusions.note(what, place.to_owned());
         }
+    }
+}
+
+/// The flows of ours that answer each row.
+///
+/// A row is a 5-tuple from a time on. A connection opened anew is a flow of its own here and one
+/// and the same there, so a row can have several.
+struct Answers<'f>(Vec<Vec<&'f Flow>>);
+
+impl<'f> Answers<'f> {
+    /// Clocks are compared in milliseconds, of which the reference cuts and we round.
+    const SLACK_MS: u64 = 2;
+
+    fn new(flows: &'f [Flow], rows: &[Row]) -> Self {
+        let mut by_ends: HashMap<(Transport, [Endpoint; 2]), Vec<usize>> = HashMap::new();
+        for (number, row) in rows.iter().enumerate() {
+            by_ends.entry((row.transport, row.ends)).or_default().push(number);
+        }
+        let mut by_ours: HashMap<(Transport, [Endpoint; 2]), Vec<&Flow>> = HashMap::new();
+        let mut answers = vec![Vec::new(); rows.len()];
+        for flow in flows {
+            let mut ends = flow.ends();
+            let transport = flow.key.transport();
+            if !matches!(transport, Transport::Tcp | Transport::Udp) {
+                ends.iter_mut().for_each(|end| end.port = 0); // ICMP's identifier is no port there
+            }
+            ends.sort();
+            by_ours.entry((transport, ends)).or_default().push(flow);
+            let start = flow.first_seen.as_millis() + Self::SLACK_MS;
+            let same = by_ends.get(&(transport, ends)).map(Vec::as_slice).unwrap_or_default();
+            let begun = same.iter().filter(|number| rows[**number].first_seen_ms <= start);
+            if let Some(row) = begun.max_by_key(|number| rows[**number].first_seen_ms) {
+                answers[*row].push(flow);
+            }
+        }
+        for (row, answer) in rows.iter().zip(&mut answers) {
+            // Cut there and not here, or begun by a packet that we do not take for one.
+            if let ([], Some(same)) = (&answer[..], by_ours.get(&(row.transport, row.ends))) {
+                let distance =
+                    |flow: &&&Flow| flow.first_seen.as_millis().abs_diff(row.first_seen_ms);
+                answer.extend(same.iter().min_by_key(distance));
+            }
+            answer.sort_by_key(|flow| flow.first_seen);
+        }
+        Answers(answers)
+    }
+
+    fn of(&self, row: usize) -> &[&'f Flow] {
+        &self.0[row]
     }
 }
 
@@ -303,6 +349,7 @@ impl Board {
     }
 
     fn judge(self) {
+        let coverage = self.coverage();
         let mut wrong = self.problems;
         let mut least = |what: &str, reached: u32, bar: u32| {
             if reached < bar {
@@ -311,17 +358,16 @@ impl Board {
         };
         least("protocol precision", self.total.precision(), PROTOCOL_PRECISION_MIN);
         least("protocol recall", self.known.recall(), PROTOCOL_RECALL_MIN);
-        least(
-            "coverage",
-            share(self.total.right + self.total.wrong, self.total.all()),
-            COVERAGE_MIN,
-        );
+        least("coverage", coverage, COVERAGE_MIN);
         least("host agreement", self.hosts.recall(), HOST_AGREEMENT_MIN);
         if self.hosts.wrong > HOSTS_WRONG_MAX {
             wrong.push(format!("{} wrong hosts, not {HOSTS_WRONG_MAX}", self.hosts.wrong));
         }
         wrong.extend(self.bittorrent.lines().iter().map(|line| format!("BitTorrent: {line}")));
-        wrong.extend(self.not_found.lines().iter().map(|line| format!("no flow: {line}")));
+        let without = self.not_found.count();
+        if without > ROWS_WITHOUT_FLOW_MAX {
+            wrong.push(format!("{without} rows without a flow, not {ROWS_WITHOUT_FLOW_MAX}"));
+        }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }
@@ -332,11 +378,16 @@ fn line(tally: Tally, share: u32, of: &str) -> String {
     format!("{all} rows, {right} right, {wrong} wrong, {missed} missed: {} {of}", percent(share))
 }
 
-/// A name that nobody says would never be compared.
+/// A name that nobody says would never be compared, and an entry that says what is so without it
+/// hides those that say more.
 #[test]
-fn tables_use_names_that_dissectors_say() {
+fn the_table_of_protocols_names_what_dissectors_say() {
     let known: BTreeSet<&str> = protocols().map(|protocol| protocol.name).collect();
-    let names = Names::new(include_str!("scoreboard/protocols.txt"));
-    let strange: Vec<_> = names.ours().filter(|name| !known.contains(name)).collect();
-    assert!(strange.is_empty(), "{strange:?}");
+    for (label, want) in Names::new(include_str!("scoreboard/protocols.txt")).iter() {
+        for name in &want.right {
+            assert!(known.contains(name), "{label}: nobody says {name}");
+        }
+        let same = want.expected && want.right.len() == 1 && plain(want.right[0]) == plain(label);
+        assert!(!same, "{label}: the same name needs no entry");
+    }
 }

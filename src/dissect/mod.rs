@@ -11,6 +11,7 @@ mod database;
 mod desktop;
 mod dhcp;
 mod dns;
+mod dnscrypt;
 mod dtls;
 mod flowlog;
 mod http;
@@ -78,6 +79,7 @@ pub static ALL: &[&Dissector] = &[
     &mdns::MDNS,
     &llmnr::LLMNR,
     &netbios::NETBIOS,
+    &dnscrypt::DNSCRYPT,
     &dns::DNS,
     &dhcp::DHCP,
     &ssdp::SSDP,

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use nfa::net::{Endpoint, Transport};
+use nfa::policy::protocols;
 
 /// One row of flows.csv.
 #[derive(Debug)]
@@ -17,8 +18,8 @@ pub struct Row {
     pub master: String,
     pub app: String,
     pub basis: String,
-    /// The name that one of both tools read, lower case.
-    pub host: Option<String>,
+    /// The names that both tools read, lower case: the newest in the flow and the first one.
+    pub hosts: Vec<String>,
     /// Transport and ports as written, for people.
     pub place: String,
 }
@@ -27,6 +28,11 @@ impl Row {
     /// Whether its label was read from payload.
     pub fn is_scoreable(&self) -> bool {
         matches!(&*self.basis, "dpi" | "partial")
+    }
+
+    /// Whether its label means something at all.
+    pub fn is_read(&self) -> bool {
+        self.is_scoreable() || matches!(&*self.basis, "cache" | "disputed")
     }
 
     /// Both labels, or the one there is.
@@ -51,14 +57,12 @@ pub fn rows(path: &Path) -> BTreeMap<String, Vec<Row>> {
             line.get(at.unwrap_or_else(|| panic!("{}: no column {column}", path.display())))
         };
         let text = |column| get(column).cloned().unwrap_or_default();
-        let end = |addr, port| Endpoint {
-            addr: address(&text(addr)),
-            port: text(port).parse().unwrap(),
-        };
+        let end =
+            |addr, port| Endpoint { addr: address(&text(addr)), port: text(port).parse().unwrap() };
         let mut ends = [end("a_ip", "a_port"), end("b_ip", "b_port")];
         let place = format!("{} {} {}", text("l4"), ends[0].port, ends[1].port);
         ends.sort();
-        let host = [text("hostname"), text("ts_host")].into_iter().find(|name| !name.is_empty());
+        let hosts = [text("hostname"), text("ts_host")].into_iter().filter_map(|name| host(&name));
         rows.entry(text("pcap")).or_default().push(Row {
             transport: transport(&text("l4")),
             ends,
@@ -66,11 +70,22 @@ pub fn rows(path: &Path) -> BTreeMap<String, Vec<Row>> {
             master: text("master"),
             app: text("app"),
             basis: text("basis"),
-            host: host.map(|name| name.trim_end_matches('.').to_lowercase()),
+            hosts: hosts.collect(),
             place,
         });
     }
     rows
+}
+
+/// The host alone. Where no name was asked for, the reference gives those of the certificate, with
+/// commas between them and asterisks in them: that is no host.
+fn host(name: &str) -> Option<String> {
+    let name = match name.rsplit_once(':') {
+        Some((name, port)) if port.parse::<u16>().is_ok() => name,
+        _ => name,
+    };
+    let name = name.trim_end_matches('.').to_lowercase();
+    (!name.is_empty() && !name.contains([',', '*'])).then_some(name)
 }
 
 /// One zero among the groups is written `::` too, though `::` follows.
@@ -129,33 +144,54 @@ pub fn table<const N: usize>(text: &str) -> Vec<[&str; N]> {
 }
 
 /// Labels to our names.
-pub struct Names(BTreeMap<&'static str, Vec<&'static str>>);
+pub struct Names(BTreeMap<&'static str, Want>);
+
+/// What a row may be called.
+#[derive(Debug, Default, Clone)]
+pub struct Want {
+    /// Any of these.
+    pub right: Vec<&'static str>,
+    /// Whether saying nothing is a miss.
+    pub expected: bool,
+}
 
 impl Names {
     pub fn new(text: &'static str) -> Self {
         let mut names = BTreeMap::new();
         for [label, ours, _why] in table::<3>(text) {
-            let ours: Vec<_> = ours.split(' ').filter(|name| !name.is_empty()).collect();
-            assert!(!ours.is_empty(), "{label}: no name");
-            assert!(names.insert(label, ours).is_none(), "{label}: twice");
+            let expected = !ours.starts_with('(');
+            let ours = ours.trim_matches(['(', ')']).split(' ').filter(|name| !name.is_empty());
+            let want = Want { right: ours.collect(), expected };
+            assert!(!want.right.is_empty(), "{label}: no name");
+            assert!(names.insert(label, want).is_none(), "{label}: twice");
         }
         Names(names)
     }
 
-    /// What a row may be called; empty if it is a protocol that we do not know.
-    pub fn of(&self, row: &Row) -> &[&'static str] {
-        let found = self.0.get(&*row.label()).or_else(|| self.0.get(&*row.master));
-        found.map(Vec::as_slice).unwrap_or_default()
+    /// What a row may be called; nothing if it is a protocol that we do not know. A label without
+    /// an entry is our protocol of the same letters and digits.
+    pub fn of(&self, row: &Row) -> Want {
+        let entry = self.0.get(&*row.label()).or_else(|| self.0.get(&*row.master));
+        entry.cloned().unwrap_or_else(|| {
+            let same = protocols().find(|protocol| plain(protocol.name) == plain(&row.master));
+            let right: Vec<_> = same.map(|protocol| protocol.name).into_iter().collect();
+            Want { expected: !right.is_empty(), right }
+        })
     }
 
-    pub fn get(&self, label: &str) -> Option<&[&'static str]> {
-        self.0.get(label).map(Vec::as_slice)
+    pub fn get(&self, label: &str) -> Option<Want> {
+        self.0.get(label).cloned()
     }
 
-    /// Every name of ours that the table uses.
-    pub fn ours(&self) -> impl Iterator<Item = &'static str> {
-        self.0.values().flatten().copied()
+    /// Every entry.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Want)> {
+        self.0.iter().map(|(label, want)| (*label, want))
     }
+}
+
+/// Letters and digits alone, lower case.
+pub fn plain(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()
 }
 
 /// What of which rows is not scored, and why.
