@@ -155,7 +155,7 @@ pub fn parse(
         return Err(ConfigError::NoObject { path: path.to_owned() });
     }
     let (config, problems) = check::check(&value, catalogue);
-    let findings = problems
+    let mut findings: Vec<Finding> = problems
         .into_iter()
         .map(|(severity, pointer, problem)| Finding {
             severity,
@@ -164,6 +164,9 @@ pub fn parse(
             problem,
         })
         .collect();
+    // A default is read once for each target that uses it.
+    findings.sort_by_key(|finding| (finding.position.line, finding.position.column));
+    findings.dedup();
     Ok((config, findings))
 }
 
@@ -195,7 +198,7 @@ impl fmt::Display for Problem {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Read { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Read { path, source } => write!(f, "{}: error: {source}", path.display()),
             Self::TooLarge { path } => {
                 let most = TEXT_BYTES_MAX >> 20;
                 write!(
@@ -205,10 +208,10 @@ impl fmt::Display for ConfigError {
                 )
             }
             Self::Syntax { path, source } => {
-                write!(f, "{}: not valid JSON: {source}", path.display())
+                write!(f, "{}: error: not valid JSON: {source}", path.display())
             }
             Self::NoObject { path } => {
-                write!(f, "{}: expected a JSON object, such as {{}}", path.display())
+                write!(f, "{}: error: expected a JSON object, such as {{}}", path.display())
             }
         }
     }

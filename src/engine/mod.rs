@@ -5,7 +5,6 @@ mod elements;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::app::Catalogue;
 use crate::config::Config;
@@ -450,6 +449,3 @@ impl Engine {
         }
     }
 }
-
-/// How far ahead the daemon sleeps at most, so that a clock that jumps is noticed.
-pub const SLEEP_MAX: Duration = Duration::from_secs(30);
