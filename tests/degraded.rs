@@ -1,7 +1,7 @@
 //! Captures as bad links and short snap lengths make them: cut, doubled and disordered packets
 //! may cost an answer, but never turn it into another.
 //!
-//! Every eighth capture of the corpus; what the engine says of the untouched frames is the truth.
+//! Every capture of the corpus; what the engine says of the untouched frames is the truth.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod corpus;
@@ -14,34 +14,43 @@ use nfa::app::Catalogue;
 use nfa::net::{Endpoint, Transport};
 use nfa::wire::{self, TcpFlags};
 
-/// One capture of so many is looked at.
-const STRIDE: usize = 8;
-/// Names that rest on details (an ALPN, a path), and what remains to be said without them.
+/// Names that rest on details (an ALPN, a path), and what remains to be said without them. The
+/// reasons of the others stand beside them.
 const LESS: &[(&str, &str)] = &[
     ("HTTP/S", "TLS"),
+    ("DoT", "TLS"),
     // Port 443, and the ALPN that says otherwise is cut off.
     ("TLS", "HTTP/S"),
-    ("DoT", "TLS"),
     ("DoQ", "QUIC"),
     ("DNSCrypt", "DNS"),
     ("BitTorrent", "HTTP"),
     ("Gnutella", "HTTP"),
     ("Websocket", "HTTP"),
     ("NFS", "RPC"),
+    // The STUN that opens a call is cut, its media follow.
+    ("STUN", "RTP"),
+];
+/// Flows without an answer that damage gives one, and a right one.
+const MORE: &[(&str, &str)] = &[
+    // The flow begins with a query that nobody can know, and waits for more. Doubled, it begins
+    // afresh and knows the answer.
+    ("dnscrypt-v1-and-resolver-pings.pcap", "DNSCrypt"),
+    // One connection of many made-up openings, of which the second is TLS.
+    ("ossfuzz_seed_fake_traces_1.pcapng", "TLS"),
 ];
 
 /// What is done to the frames of a capture.
 struct Damage {
     name: &'static str,
     inflict: fn(&[Frame]) -> Vec<Frame>,
-    /// Answers that must remain, in percent: what was reached when this was written (46, 96, 98,
-    /// 99 and 99). A doubled datagram that nobody knows uses up two fresh starts, and the middle
-    /// of a connection in disorder is harder to know.
+    /// Answers that must remain, in percent: what is reached. Of 64 bytes hardly any is payload; a
+    /// doubled datagram that nobody knows uses up two fresh starts; and the middle of a connection
+    /// is harder to know in disorder.
     kept_min: usize,
 }
 
 const DAMAGES: &[Damage] = &[
-    Damage { name: "cut to 64 bytes", inflict: |frames| cut(frames, 64), kept_min: 45 },
+    Damage { name: "cut to 64 bytes", inflict: |frames| cut(frames, 64), kept_min: 23 },
     Damage { name: "cut to 128 bytes", inflict: |frames| cut(frames, 128), kept_min: 95 },
     Damage { name: "cut to 256 bytes", inflict: |frames| cut(frames, 256), kept_min: 98 },
     Damage { name: "doubled", inflict: doubled, kept_min: 99 },
@@ -101,18 +110,25 @@ fn damage_costs_answers_but_makes_none() {
     };
     let catalogue = Arc::new(Catalogue::empty());
     let captures = corpus::captures(&folder);
-    let captures: Vec<_> = captures.iter().step_by(STRIDE).collect();
     let mut tallies = vec![[0usize; 2]; DAMAGES.len()];
     let mut wrong = Vec::new();
     for path in &captures {
         let (frames, _) = corpus::read(path);
+        let name = corpus::name(path);
         let truth = answers(&frames, &catalogue);
         for (damage, [named, kept]) in DAMAGES.iter().zip(&mut tallies) {
-            for (key, got) in answers(&(damage.inflict)(&frames), &catalogue) {
-                // A packet that was cut in its ports makes a flow of its own.
+            let damaged = answers(&(damage.inflict)(&frames), &catalogue);
+            for (key, want) in truth.iter().filter(|(_, want)| want.is_some()) {
+                *named += 1;
+                *kept += usize::from(damaged.get(key) == Some(want));
+            }
+            for (key, got) in damaged {
                 let want = truth.get(&key).copied().flatten();
-                *named += usize::from(want.is_some());
-                *kept += usize::from(want.is_some() && got == want);
+                let less = |got| want.is_some_and(|want| LESS.contains(&(want, got)));
+                let more = |got| want.is_none() && MORE.contains(&(&*name, got));
+                if got.is_some_and(|got| Some(got) != want && !less(got) && !more(got)) {
+                    wrong.push(format!("{}: {name} {key}: {got:?}, not {want:?}", damage.name));
+                }
             }
         }
     }

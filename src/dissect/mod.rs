@@ -71,6 +71,7 @@ pub struct Dissector {
 pub static ALL: &[&Dissector] = &[
     &bittorrent::BITTORRENT,
     &tls::TLS,
+    &opening::OPENING,
     &http::HTTP,
     &ssh::SSH,
     &stun::STUN,
@@ -94,7 +95,6 @@ pub static ALL: &[&Dissector] = &[
     &smb::SMB,
     &desktop::DESKTOP,
     &database::DATABASE,
-    &opening::OPENING,
     &rpc::ONC_RPC,
     &tunnel::TUNNEL,
     &syslog::SYSLOG,

@@ -133,7 +133,7 @@ fn transport(name: &str) -> Transport {
 }
 
 /// The lines of a table of this folder, cut at `|`; comments and empty lines are left out.
-pub fn table<const N: usize>(text: &str) -> Vec<[&str; N]> {
+fn table<const N: usize>(text: &'static str) -> Vec<[&'static str; N]> {
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines
         .map(|line| {
@@ -194,8 +194,11 @@ pub fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()
 }
 
-/// What of which rows is not scored, and why.
-pub struct LeftOut(Vec<[&'static str; 4]>);
+/// What of which row is not scored, and why: capture, place, label or host, reason.
+pub type Entry = [&'static str; 4];
+
+/// All that is not scored.
+pub struct LeftOut(Vec<Entry>);
 
 impl LeftOut {
     pub fn new(text: &'static str) -> Self {
@@ -203,8 +206,15 @@ impl LeftOut {
     }
 
     pub fn has(&self, capture: &str, row: &Row, what: &str) -> bool {
-        self.0.iter().any(|[name, place, part, _why]| {
-            *name == capture && *place == row.place && *part == what
-        })
+        self.find(capture, row).is_some_and(|[_, _, part, _]| part == what)
+    }
+
+    /// The entry about a row.
+    pub fn find(&self, capture: &str, row: &Row) -> Option<Entry> {
+        self.0.iter().copied().find(|[name, place, ..]| *name == capture && *place == row.place)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.0.iter()
     }
 }

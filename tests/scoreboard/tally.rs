@@ -45,7 +45,7 @@ pub enum Verdict {
 }
 
 pub fn share(part: u32, whole: u32) -> u32 {
-    if whole == 0 { 0 } else { part * 10_000 / whole }
+    (part * 10_000).checked_div(whole).unwrap_or(0)
 }
 
 pub fn percent(share: u32) -> String {
