@@ -1,7 +1,7 @@
 //! One file per protocol, registered in one list.
 //!
 //! A dissector is a pure function from the prefix of a flow to facts. The order of [`ALL`] is the
-//! order of the questions where ports give no hint: the surer the evidence, the earlier.
+//! order of the questions: the surer the evidence, the earlier.
 
 mod ber;
 pub mod bittorrent;
