@@ -11,7 +11,7 @@ use crate::net::AddressError;
 
 /// Findings told of one file; how many more there are is told in one line. A downloaded list of a
 /// dialect nobody knows would otherwise fill the log.
-pub const FINDINGS_MAX: usize = 10;
+pub const FINDINGS_MAX: usize = 20;
 /// Characters of a wrong text that are shown.
 const SHOWN_MAX: usize = 60;
 
@@ -127,7 +127,7 @@ impl fmt::Display for Problem {
                 "no known category {tag:?}, taken for a new one with number {id}; \
                  did you mean {nearest:?}?"
             ),
-            Self::More(count) => write!(f, "{count} more lines like these were left out"),
+            Self::More(count) => write!(f, "{count} more lines were left out"),
         }
     }
 }

@@ -119,8 +119,9 @@ fn hosts(text: &str) -> Parsed<'_, Line<'_>> {
         addr.parse::<IpAddr>().is_ok()
     });
     map(preceded((addr, space1), rest), |names: &str| {
-        // What stands alone is the machine's own: localhost, broadcasthost, 0.0.0.0.
-        let names = names.split_ascii_whitespace().filter(|name| is_dotted(name));
+        // The machine's own: localhost, broadcasthost, 0.0.0.0.
+        let is_own = |name: &&str| !is_dotted(name) || *name == "localhost.localdomain";
+        let names = names.split_ascii_whitespace().filter(|name| !is_own(name));
         Line::Domains(names.collect())
     })
     .parse(text)
