@@ -214,6 +214,38 @@ fn criteria_see_groups_and_categories() {
 }
 
 #[test]
+fn records_show_every_category_of_the_lists() {
+    let (lists, _) = Lists::load(&folders(&here()));
+    let mut engine = engine(configure("*", "[]", lists));
+    request(&mut engine, 5000, "club.example", "198.51.100.1");
+    let (_, flow) = engine.flows().iter().next().unwrap();
+    let category = nfa::record::flow(&engine.view(flow))["category"].take();
+    assert_eq!(category["domain"], serde_json::json!(["adult", "advertiser"]));
+    assert_eq!(category["domain_id"], serde_json::json!([2, 3]));
+    assert_eq!(category["local_network"], serde_json::json!(["homework"]));
+    assert_eq!(category["other_network"], serde_json::json!(["adult", "games"]));
+    assert_eq!(category["protocol"], "web");
+}
+
+/// A folder with more files than are read, of no use but to fill the log.
+#[test]
+fn a_folder_of_nonsense_is_told_in_few_lines() {
+    let dir = tempdir("nonsense");
+    for n in 0..FILES_MAX + 5 {
+        fs::write(dir.join(format!("{n:05}.conf")), "192.0.2.1\n").unwrap();
+        if n < 100 {
+            fs::write(dir.join(format!("+{n}.txt")), "").unwrap(); // sorts first
+        }
+    }
+    let (lists, findings) = Lists::load(&Folders { groups: Some(dir.clone()), categories: None });
+    fs::remove_dir_all(dir).unwrap();
+    assert_eq!(lists.groups.tags().count(), FILES_MAX);
+    assert_eq!(findings.len(), FINDINGS_MAX + 1);
+    let last = findings.last().unwrap().to_string();
+    assert!(last.ends_with("more were left out"), "{last}");
+}
+
+#[test]
 fn a_group_exempts_and_reload_takes_new_lists() {
     let added = |out: &Output| {
         out.effects.iter().filter(|effect| matches!(effect, Effect::Add { .. })).count()

@@ -4,8 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Take};
 use std::path::{Path, PathBuf};
 
-use super::finding::{Finding, Problem};
-use super::is_left_over;
+use super::finding::{FINDINGS_MAX, Finding, Problem};
 use crate::json::Severity;
 
 /// Files read of one folder: a firewall's groups, one file each, are hundreds at most.
@@ -33,8 +32,12 @@ pub(super) fn sources(
     example: &'static str,
     findings: &mut Vec<Finding>,
 ) -> Vec<Source> {
+    let mut count = 0usize;
     let mut report = |severity, path: &Path, problem| {
-        findings.push(Finding { severity, path: path.to_owned(), line: None, problem });
+        count = count.saturating_add(1);
+        if count <= FINDINGS_MAX {
+            findings.push(Finding { severity, path: path.to_owned(), line: None, problem });
+        }
     };
     let mut paths = match names(dir) {
         Ok(paths) => paths,
@@ -74,7 +77,18 @@ pub(super) fn sources(
         bytes = bytes.saturating_add(size);
         sources.push(Source { tag: tag.to_owned(), path });
     }
+    if let Some(more) = count.checked_sub(FINDINGS_MAX).filter(|more| *more > 0) {
+        let (severity, path, problem) = (Severity::Warning, dir.to_owned(), Problem::More(more));
+        findings.push(Finding { severity, path, line: None, problem });
+    }
     sources
+}
+
+/// Hidden files and the copies that editors and package managers leave are not worth a word.
+fn is_left_over(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let ends = ["~", ".bak", ".orig", "-opkg", ".apk-new"];
+    name.starts_with('.') || ends.iter().any(|end| name.ends_with(end))
 }
 
 fn names(dir: &Path) -> io::Result<Vec<PathBuf>> {

@@ -9,7 +9,7 @@ use crate::app::domain::DomainError;
 use crate::json::Severity;
 use crate::net::AddressError;
 
-/// Findings told of one file; how many more there are is told in one line. A downloaded list of a
+/// Findings told of one file, or of the names in one folder; how many more there are is told in one line. A downloaded list of a
 /// dialect nobody knows would otherwise fill the log.
 pub const FINDINGS_MAX: usize = 20;
 /// Characters of a wrong text that are shown.
@@ -69,7 +69,7 @@ pub enum Problem {
         /// The known one.
         nearest: &'static str,
     },
-    /// So many more findings in the same file.
+    /// So many more findings in the same file or folder.
     More(usize),
 }
 
@@ -98,7 +98,9 @@ impl fmt::Display for Problem {
             Self::FileName { example } => {
                 write!(f, "left out; expected a file with a name such as {example}")
             }
-            Self::ManyFiles => write!(f, "left out; expected at most {FILES_MAX} files"),
+            Self::ManyFiles => {
+                write!(f, "left out with all after it; expected at most {FILES_MAX} files")
+            }
             Self::Large => {
                 let most = FOLDER_BYTES_MAX >> 20;
                 write!(f, "left out; expected at most {most} MiB in all files of the folder")
@@ -127,7 +129,7 @@ impl fmt::Display for Problem {
                 "no known category {tag:?}, taken for a new one with number {id}; \
                  did you mean {nearest:?}?"
             ),
-            Self::More(count) => write!(f, "{count} more lines were left out"),
+            Self::More(count) => write!(f, "{count} more were left out"),
         }
     }
 }

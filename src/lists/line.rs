@@ -207,4 +207,26 @@ mod tests {
             assert_eq!(read(line), expected, "{line}");
         }
     }
+
+    /// Every beginning and end of lines of each dialect, and characters of several bytes: whatever
+    /// is told, nothing panics.
+    #[test]
+    fn parts_of_lines_are_lines() {
+        for line in [
+            "dom:=a.example # why",
+            "rxp:^(www\\.)?ads[0-9]+",
+            "0.0.0.0 a.example \u{fc}.example\t# c",
+            "fe80::1%l\u{f6} \u{20ac}",
+            "--nftset = /.a.example/b.example/4#inet#fw4#x",
+            "||*.\u{e9}.example^|$third-party,3p",
+            "@@||a.example^##\u{1f600}",
+            "*.*.example.",
+        ] {
+            for at in (0..=line.len()).filter(|at| line.is_char_boundary(*at)) {
+                let (head, tail) = line.split_at(at);
+                read(head);
+                read(tail);
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ mod finding;
 mod group;
 mod line;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub use category::{CategoryLists, LIST_PATTERNS_MAX, OWN_NUMBERS};
 pub use file::{FILES_MAX, FOLDER_BYTES_MAX, LINE_BYTES_MAX};
@@ -67,12 +67,4 @@ impl Lists {
         };
         (lists, findings)
     }
-}
-
-/// Whether files of that name are worth a word: hidden ones and copies of editors and of package
-/// managers are not.
-fn is_left_over(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let ends = ["~", ".bak", ".orig", "-opkg", ".apk-new"];
-    name.starts_with('.') || ends.iter().any(|end| name.ends_with(end))
 }
