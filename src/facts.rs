@@ -122,17 +122,26 @@ pub fn host_name(bytes: &[u8]) -> Option<Box<str>> {
         _ => text,
     };
     let name = name.strip_suffix('.').unwrap_or(name);
-    let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c) || !c.is_ascii();
-    if name.is_empty() || name.len() > HOST_MAX || !name.chars().all(legal) {
+    if name.is_empty() || name.len() > HOST_MAX {
         return None;
     }
-    Some(name.to_lowercase().into_boxed_str())
+    if name.is_ascii() {
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        return name.bytes().all(legal).then(|| name.to_ascii_lowercase().into_boxed_str());
+    }
+    let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c) || !c.is_ascii();
+    name.chars().all(legal).then(|| name.to_lowercase().into_boxed_str())
 }
 
 /// A text detail: control characters become `?`, bytes that are no UTF-8 the replacement
 /// character, and what is longer than [`TEXT_MAX`] is cut.
 pub fn bounded_text(bytes: &[u8]) -> Box<str> {
     let head = bytes.get(..TEXT_MAX).unwrap_or(bytes);
+    if let Ok(text) = std::str::from_utf8(head)
+        && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    {
+        return text.into(); // nearly always
+    }
     String::from_utf8_lossy(head)
         .chars()
         .map(|c| if c.is_control() { '?' } else { c })

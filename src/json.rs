@@ -171,7 +171,11 @@ impl<'a> Object<'a> {
         };
         let in_bounds = number.as_u64().filter(|number| (least..=most).contains(number));
         if in_bounds.is_none() {
-            let expected = format!("a whole number from {least} to {most}");
+            let expected = if least == most {
+                least.to_string()
+            } else {
+                format!("a whole number from {least} to {most}")
+            };
             self.report(
                 Severity::Error,
                 path,
@@ -251,7 +255,7 @@ impl<'a> Object<'a> {
     pub fn report_unknown_keys(&self) {
         let asked = self.asked.borrow();
         for key in self.map.keys().filter(|key| !asked.contains(&key.as_str())) {
-            let nearest = spelling::nearest(key, asked.iter().copied()).map(str::to_owned);
+            let nearest = spelling::nearest(key, asked.iter().copied());
             self.report(Severity::Warning, self.path_of(key), Problem::UnknownKey { nearest });
         }
     }

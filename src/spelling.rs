@@ -1,27 +1,69 @@
-//! The closest known name to a misspelt one.
+//! The closest known name to a misspelt one: "did you mean".
 
-/// Names longer than this are not compared: no known name is.
-const LENGTH_MAX: usize = 64;
+/// Longer names are not compared: the work is the product of both lengths.
+const NAME_CHARS_MAX: usize = 64;
+/// From this length on, a known name that contains the wrong one is worth showing.
+const PART_CHARS_MIN: usize = 3;
 
-/// The candidate with the fewest edits from `word`, ignoring case, if it is close enough to be
-/// what was meant: one edit for each three letters, at least one.
-pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let word: Vec<char> = word.to_lowercase().chars().take(LENGTH_MAX).collect();
-    let limit = (word.len() / 3).max(1);
-    candidates
-        .filter(|candidate| candidate.len() <= LENGTH_MAX)
-        .map(|candidate| (distance(&word, candidate), candidate))
-        .filter(|(edits, _)| *edits <= limit)
-        .min_by_key(|(edits, _)| *edits)
-        .map(|(_, candidate)| candidate)
+/// Collects the best of the candidates it is shown: the one with the fewest edits, at most one
+/// for each three letters; failing that, one that contains the wrong name.
+#[derive(Debug)]
+pub struct Nearest<'a> {
+    wrong: &'a str,
+    best: Option<(usize, String)>,
+}
+
+impl<'a> Nearest<'a> {
+    /// For a name that is in no list.
+    pub const fn new(wrong: &'a str) -> Self {
+        Nearest { wrong, best: None }
+    }
+
+    /// Considers `name`; where it is compared in another form (`spelling`), `name` is still what
+    /// gets suggested. The first of equals wins.
+    pub fn consider(&mut self, spelling: &str, name: &str) {
+        let wrong_chars = self.wrong.chars().count();
+        if wrong_chars > NAME_CHARS_MAX || spelling.len() > NAME_CHARS_MAX {
+            return;
+        }
+        let limit = (wrong_chars / 3).max(1);
+        let edits = distance(self.wrong, spelling);
+        let score = if edits <= limit && edits < wrong_chars {
+            edits
+        } else if wrong_chars >= PART_CHARS_MIN && contains(spelling, self.wrong) {
+            NAME_CHARS_MAX // any name within reach is better
+        } else {
+            return;
+        };
+        if self.best.as_ref().is_none_or(|(best, _)| score < *best) {
+            self.best = Some((score, name.to_owned()));
+        }
+    }
+
+    /// The best one shown, if any is close enough.
+    pub fn found(self) -> Option<String> {
+        self.best.map(|(_, name)| name)
+    }
+}
+
+fn contains(whole: &str, part: &str) -> bool {
+    whole.as_bytes().windows(part.len()).any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
+}
+
+/// The closest of some candidates.
+pub fn nearest<'a>(wrong: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut nearest = Nearest::new(wrong);
+    candidates.for_each(|candidate| nearest.consider(candidate, candidate));
+    nearest.found()
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours (optimal string alignment).
-fn distance(word: &[char], candidate: &str) -> usize {
+fn distance(word: &str, candidate: &str) -> usize {
+    let word: Vec<char> = word.chars().flat_map(char::to_lowercase).collect();
     let candidate: Vec<char> = candidate.chars().flat_map(char::to_lowercase).collect();
     let mut rows: [Vec<usize>; 3] =
         [Vec::new(), Vec::new(), (0..=candidate.len()).collect::<Vec<_>>()];
-    let cell = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(LENGTH_MAX);
+    let cell = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(NAME_CHARS_MAX);
     for (i, letter) in word.iter().enumerate() {
         rows.rotate_left(1);
         let [before_last, last, current] = &mut rows;
@@ -59,7 +101,7 @@ mod tests {
             ("colour", None),
             ("", None),
         ] {
-            assert_eq!(nearest(word, known.into_iter()), meant, "{word}");
+            assert_eq!(nearest(word, known.into_iter()).as_deref(), meant, "{word}");
         }
     }
 
@@ -68,7 +110,34 @@ mod tests {
         for (a, b, edits) in
             [("", "", 0), ("ab", "ba", 1), ("abc", "", 3), ("kitten", "sitting", 3), ("a", "A", 0)]
         {
-            assert_eq!(distance(&a.chars().collect::<Vec<_>>(), b), edits, "{a} {b}");
+            assert_eq!(distance(a, b), edits, "{a} {b}");
         }
+    }
+
+    #[test]
+    fn the_closest_is_suggested_or_one_that_contains_it_or_none() {
+        let names = ["application", "app", "detected_hostname", "dns_hostname", "ip", "iface"];
+        for (wrong, right) in [
+            ("aplication", Some("application")),
+            ("App", Some("app")),
+            ("hostname", Some("detected_hostname")),
+            ("ipv", Some("ip")),
+            ("x", None),
+            ("zebra", None),
+            ("", None),
+        ] {
+            let mut nearest = Nearest::new(wrong);
+            for name in names {
+                nearest.consider(name, name);
+            }
+            assert_eq!(nearest.found().as_deref(), right, "{wrong}");
+        }
+        let mut nearest = Nearest::new("youtub");
+        nearest.consider("youtube", "netify.youtube");
+        assert_eq!(nearest.found().as_deref(), Some("netify.youtube"));
+        let long = "x".repeat(NAME_CHARS_MAX + 1);
+        let mut nearest = Nearest::new(&long);
+        nearest.consider(&long, &long);
+        assert_eq!(nearest.found(), None);
     }
 }

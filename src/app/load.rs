@@ -35,7 +35,7 @@ impl Catalogue {
                     adder.file();
                 }
             }
-            Err(error) => adder.report(Place::Whole, Problem::Read(error)),
+            Err(error) => adder.report(At::Whole, Problem::Read(error)),
         }
         adder.finish()
     }
@@ -62,6 +62,37 @@ fn read(path: &Path) -> Result<Value, Problem> {
         return Err(Problem::TooLarge(FILE_MAX));
     }
     serde_json::from_str(&text).map_err(Problem::Json)
+}
+
+/// A place in a source; written out only where something is wrong there.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum At<'a> {
+    /// All of the file.
+    Whole,
+    /// A line.
+    Line(usize),
+    /// An application.
+    App(&'a str),
+    /// A key of an application.
+    Key(&'a str, &'a str),
+    /// A text under a key of an application.
+    Item(&'a str, &'a str, usize),
+}
+
+impl At<'_> {
+    fn place(self) -> Place {
+        // RFC 6901 section 3: "~" and "/" are written "~0" and "~1".
+        let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
+        match self {
+            At::Whole => Place::Whole,
+            At::Line(line) => Place::Line(line),
+            At::App(app) => Place::Pointer(format!("/{}", escaped(app))),
+            At::Key(app, key) => Place::Pointer(format!("/{}/{}", escaped(app), escaped(key))),
+            At::Item(app, key, position) => {
+                Place::Pointer(format!("/{}/{}/{position}", escaped(app), escaped(key)))
+            }
+        }
+    }
 }
 
 /// Adds the content of one source, all of one folder or one text, to a catalogue. Inside a source
@@ -91,100 +122,78 @@ impl<'a> Adder<'a> {
 
     pub(super) fn finish(mut self) -> Vec<Finding> {
         if self.catalogue.networks.extend(&self.networks) > 0 {
-            self.report(Place::Whole, Problem::Full("networks"));
+            self.report(At::Whole, Problem::Full("networks"));
         }
         self.catalogue.shrink();
         self.findings
     }
 
-    pub(super) fn report(&mut self, place: Place, problem: Problem) {
-        self.findings.push(Finding::new(&self.path, place, problem));
+    pub(super) fn report(&mut self, at: At<'_>, problem: Problem) {
+        self.findings.push(Finding::new(&self.path, at.place(), problem));
     }
 
     /// One file, dropped again before the next one is read.
     fn file(&mut self) {
         let stem = self.path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let Some(category) = application_category(stem) else {
-            return self.report(Place::Whole, Problem::FileName);
+            return self.report(At::Whole, Problem::FileName);
         };
         match read(&self.path) {
-            Err(problem) => self.report(Place::Whole, problem),
+            Err(problem) => self.report(At::Whole, problem),
             Ok(Value::Object(apps)) => {
                 for (short, app) in &apps {
-                    let at = format!("/{}", short.replace('~', "~0").replace('/', "~1"));
                     match app {
-                        Value::Object(app) => self.application(&at, short, app, category),
+                        Value::Object(app) => self.application(short, app, category),
                         _ => self.report(
-                            Place::Pointer(at),
+                            At::App(short),
                             Problem::Expected("an application: an object with id and name"),
                         ),
                     }
                 }
             }
-            Ok(_) => self.report(
-                Place::Pointer(String::new()),
-                Problem::Expected("an object from short names to applications"),
-            ),
+            Ok(_) => self
+                .report(At::Whole, Problem::Expected("an object from short names to applications")),
         }
     }
 
-    fn application(
-        &mut self,
-        at: &str,
-        short: &str,
-        app: &Map<String, Value>,
-        category: &'static Category,
-    ) {
-        let inside = |key: &str| Place::Pointer(format!("{at}/{key}"));
-        let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
-        if short.is_empty() || !short.bytes().all(lower) {
+    fn application(&mut self, short: &str, app: &Map<String, Value>, category: &'static Category) {
+        let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if short.is_empty() || !short.bytes().all(legal) {
             let problem = Problem::Expected("a short name of a-z, 0-9 and -");
-            return self.report(Place::Pointer(at.to_owned()), problem);
+            return self.report(At::App(short), problem);
         }
         let id = app.get("id").and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok());
         let Some(id) = id.filter(|id| *id > 0) else {
             let problem = Problem::Expected("a whole number over zero, used by no other");
-            return self.report(inside("id"), problem);
+            return self.report(At::Key(short, "id"), problem);
         };
         let Some(name) = app.get("name").and_then(Value::as_str) else {
-            return self.report(inside("name"), Problem::Expected("a name for people, as text"));
+            let problem = Problem::Expected("a name for people, as text");
+            return self.report(At::Key(short, "name"), problem);
         };
         let tag = format!("{TAG_PREFIX}{short}");
-        let place = Place::Pointer(at.to_owned());
-        let Some(row) = self.put(place, id, &tag, name, category) else { return };
-        for key in app.keys() {
-            match key.as_str() {
-                "id" | "name" => {}
-                "domains" => self.each(at, app, key, |adder, place, text| {
-                    adder.domain(place, text, row);
-                }),
-                "networks" => self.each(at, app, key, |adder, place, text| {
-                    adder.network(place, text, row);
-                }),
-                "protocols" => self.each(at, app, key, |adder, place, text| {
-                    adder.twin(place, text, row);
-                }),
-                _ => self.report(inside(key), Problem::UnknownKey),
-            }
-        }
-    }
-
-    fn each(
-        &mut self,
-        at: &str,
-        app: &Map<String, Value>,
-        key: &str,
-        mut add: impl FnMut(&mut Self, Place, &str),
-    ) {
-        let Some(values) = app.get(key).and_then(Value::as_array) else {
-            let problem = Problem::Expected("an array of texts");
-            return self.report(Place::Pointer(format!("{at}/{key}")), problem);
-        };
-        for (position, value) in values.iter().enumerate() {
-            let place = || Place::Pointer(format!("{at}/{key}/{position}"));
-            match value.as_str() {
-                Some(text) => add(self, place(), text),
-                None => self.report(place(), Problem::Expected("a text")),
+        let Some(row) = self.put(At::App(short), id, &tag, name, category) else { return };
+        for (key, value) in app {
+            let add = match key.as_str() {
+                "id" | "name" => continue,
+                "domains" => Self::domain,
+                "networks" => Self::network,
+                "protocols" => Self::twin,
+                _ => {
+                    self.report(At::Key(short, key), Problem::UnknownKey);
+                    continue;
+                }
+            };
+            let Some(values) = value.as_array() else {
+                self.report(At::Key(short, key), Problem::Expected("an array of texts"));
+                continue;
+            };
+            for (position, value) in values.iter().enumerate() {
+                let at = At::Item(short, key, position);
+                match value.as_str() {
+                    Some(text) => add(self, at, text, row),
+                    None => self.report(at, Problem::Expected("a text")),
+                }
             }
         }
     }
@@ -192,7 +201,7 @@ impl<'a> Adder<'a> {
     /// Enters an application; one of this source has its name or number for itself.
     pub(super) fn put(
         &mut self,
-        place: Place,
+        at: At<'_>,
         id: u32,
         tag: &str,
         name: &str,
@@ -200,16 +209,16 @@ impl<'a> Adder<'a> {
     ) -> Option<AppId> {
         let known = self.catalogue.by_full_tag(tag);
         if known.is_some_and(|app| self.added.contains(&app)) {
-            self.report(place, Problem::Taken("name", tag.to_owned()));
+            self.report(at, Problem::Taken("name", tag.to_owned()));
             return None;
         }
         if let Some(owner) = self.catalogue.by_number(id).filter(|owner| Some(*owner) != known) {
             let owner_tag = self.catalogue.tag(owner).to_owned();
             if self.added.contains(&owner) {
-                self.report(place, Problem::Taken("number", owner_tag));
+                self.report(at, Problem::Taken("number", owner_tag));
                 return None;
             }
-            self.report(place.clone(), Problem::Renumbered(id, owner_tag));
+            self.report(at, Problem::Renumbered(id, owner_tag));
         }
         match self.catalogue.put(id, tag, name, category) {
             Ok(app) => {
@@ -217,40 +226,43 @@ impl<'a> Adder<'a> {
                 Some(app)
             }
             Err(problem) => {
-                self.report(place, problem);
+                self.report(at, problem);
                 None
             }
         }
     }
 
-    pub(super) fn domain(&mut self, place: Place, text: &str, app: AppId) {
+    pub(super) fn domain(&mut self, at: At<'_>, text: &str, app: AppId) {
         match self.catalogue.domains.insert(text, app.0) {
-            Err(error) => self.report(place, Problem::Domain(text.to_owned(), error)),
+            Err(error) => self.report(at, Problem::Domain(text.to_owned(), error)),
             Ok(Some(replaced)) if replaced.position >= self.domains_before => {
-                let owner = self.catalogue.tag(AppId(replaced.value)).to_owned();
-                self.report(place, Problem::Taken("domain", owner));
+                // The first one keeps it: what it was replaced by goes out again.
+                if self.catalogue.domains.insert(text, replaced.value).is_ok() {
+                    let owner = self.catalogue.tag(AppId(replaced.value)).to_owned();
+                    self.report(at, Problem::Taken("domain", owner));
+                }
             }
             Ok(_) => {}
         }
     }
 
-    pub(super) fn network(&mut self, place: Place, text: &str, app: AppId) {
+    pub(super) fn network(&mut self, at: At<'_>, text: &str, app: AppId) {
         match text.parse() {
             Ok(network) => self.networks.push((network, app.0)),
-            Err(error) => self.report(place, Problem::Network(text.to_owned(), error)),
+            Err(error) => self.report(at, Problem::Network(text.to_owned(), error)),
         }
     }
 
-    fn twin(&mut self, place: Place, protocol: &str, app: AppId) {
+    fn twin(&mut self, at: At<'_>, protocol: &str, app: AppId) {
         let same = |(name, _): &(Box<str>, AppId)| name.eq_ignore_ascii_case(protocol);
         match self.catalogue.twins.iter().position(same) {
             None => self.catalogue.twins.push((protocol.into(), app)),
-            Some(at) => {
+            Some(position) => {
                 let owner = self.catalogue.by_protocol(protocol).map(|app| self.catalogue.tag(app));
-                if at >= self.twins_before {
+                if position >= self.twins_before {
                     let problem = Problem::Taken("protocol", owner.unwrap_or_default().to_owned());
-                    self.report(place, problem);
-                } else if let Some(twin) = self.catalogue.twins.get_mut(at) {
+                    self.report(at, problem);
+                } else if let Some(twin) = self.catalogue.twins.get_mut(position) {
                     twin.1 = app;
                 }
             }

@@ -64,7 +64,7 @@ pub struct Catalogue {
     rows: Vec<Row>,
     /// Tags and names of the rows.
     pool: String,
-    /// Rows sorted by short name, then by tag.
+    /// Sorted by short name.
     by_tag: Vec<AppId>,
     /// Sorted by number. An application that was renumbered stands here twice.
     by_number: Vec<(u32, AppId)>,
@@ -81,6 +81,8 @@ struct Row {
     offset: u32,
     tag_bytes: u8,
     name_bytes: u8,
+    /// Where the short name starts in the tag.
+    short_at: u8,
     category: &'static Category,
 }
 
@@ -211,16 +213,27 @@ impl Catalogue {
         self.app(app).map_or("", |app| app.tag)
     }
 
+    /// The part of the tag that [`Self::by_tag`] is sorted by.
+    fn short(&self, app: AppId) -> &str {
+        let text = || {
+            let row = self.rows.get(app.index())?;
+            let tag = row.offset as usize;
+            let start = tag.checked_add(row.short_at.into())?;
+            self.pool.get(start..tag.checked_add(row.tag_bytes.into())?)
+        };
+        text().unwrap_or_default()
+    }
+
     fn by_full_tag(&self, tag: &str) -> Option<AppId> {
         let same = self.with_short_name(after_first_dot(tag));
         same.iter().copied().find(|app| self.tag(*app) == tag)
     }
 
     fn with_short_name(&self, name: &str) -> &[AppId] {
-        let short = |app: &AppId| after_first_dot(self.tag(*app));
-        let first = self.by_tag.partition_point(|app| short(app) < name);
-        let end = self.by_tag.partition_point(|app| short(app) <= name);
-        self.by_tag.get(first..end).unwrap_or_default()
+        let first = self.by_tag.partition_point(|app| self.short(*app) < name);
+        let rest = self.by_tag.get(first..).unwrap_or_default();
+        let same = rest.iter().take_while(|app| self.short(**app) == name).count();
+        rest.get(..same).unwrap_or_default()
     }
 
     /// A new application, or one whose tag was known with new details.
@@ -233,10 +246,12 @@ impl Catalogue {
     ) -> Result<AppId, Problem> {
         const LENGTH: Problem = Problem::Expected("tag and name of at most 255 bytes each");
         let full = Problem::Full("applications");
+        let short = after_first_dot(tag);
         let row = Row {
             id,
             offset: u32::try_from(self.pool.len()).map_err(|_| Problem::Full("names"))?,
             tag_bytes: u8::try_from(tag.len()).map_err(|_| LENGTH)?,
+            short_at: u8::try_from(tag.len().saturating_sub(short.len())).map_err(|_| LENGTH)?,
             name_bytes: u8::try_from(name.len()).map_err(|_| LENGTH)?,
             category,
         };
@@ -251,11 +266,7 @@ impl Catalogue {
         match self.rows.get_mut(app.index()) {
             Some(old) => *old = row,
             None => {
-                let key = (after_first_dot(tag), tag);
-                let at = self.by_tag.partition_point(|other| {
-                    let other = self.tag(*other);
-                    (after_first_dot(other), other) < key
-                });
+                let at = self.by_tag.partition_point(|other| self.short(*other) < short);
                 self.rows.push(row);
                 self.by_tag.insert(at, app);
             }

@@ -11,8 +11,8 @@ use nom::sequence::terminated;
 use nom::{IResult, Parser};
 
 use super::category::UNCLASSIFIED;
-use super::finding::{Finding, Place, Problem};
-use super::load::Adder;
+use super::finding::{Finding, Problem};
+use super::load::{Adder, At};
 use super::{AppId, Catalogue, after_first_dot};
 
 const SHAPE: Problem =
@@ -25,10 +25,10 @@ impl Catalogue {
     pub fn add_signatures(&mut self, path: &Path, text: &str) -> Vec<Finding> {
         let mut numbers = BTreeMap::new();
         let mut adder = Adder::new(self, path);
-        for (line, at) in text.lines().zip(1..) {
+        for (line, number) in text.lines().zip(1..) {
             let line = line.trim();
             if !line.is_empty() && !line.starts_with('#') {
-                add(&mut adder, &mut numbers, Place::Line(at), line);
+                add(&mut adder, &mut numbers, At::Line(number), line);
             }
         }
         adder.finish()
@@ -43,43 +43,43 @@ fn numbered(line: &str) -> IResult<&str, (u32, &str)> {
     (terminated(number, char(':')), rest).parse(line)
 }
 
-fn add(adder: &mut Adder<'_>, numbers: &mut BTreeMap<u32, AppId>, place: Place, line: &str) {
-    let Ok((body, kind)) = kind(line) else { return adder.report(place, SHAPE) };
+fn add(adder: &mut Adder<'_>, numbers: &mut BTreeMap<u32, AppId>, at: At<'_>, line: &str) {
+    let Ok((body, kind)) = kind(line) else { return adder.report(at, SHAPE) };
     if !matches!(kind, "app" | "dom" | "net") {
-        return adder.report(place, Problem::NotSupported(kind.to_owned()));
+        return adder.report(at, Problem::NotSupported(kind.to_owned()));
     }
-    let Ok((_, (id, value))) = numbered(body) else { return adder.report(place, SHAPE) };
+    let Ok((_, (id, value))) = numbered(body) else { return adder.report(at, SHAPE) };
     let value = value.trim();
     if kind == "app" {
-        return application(adder, numbers, place, id, value);
+        return application(adder, numbers, at, id, value);
     }
     let Some(app) = numbers.get(&id).copied().or_else(|| adder.catalogue.by_number(id)) else {
-        return adder.report(place, Problem::UnknownNumber(id));
+        return adder.report(at, Problem::UnknownNumber(id));
     };
     match kind {
-        "dom" => adder.domain(place, value, app),
-        _ => adder.network(place, value, app),
+        "dom" => adder.domain(at, value, app),
+        _ => adder.network(at, value, app),
     }
 }
 
 fn application(
     adder: &mut Adder<'_>,
     numbers: &mut BTreeMap<u32, AppId>,
-    place: Place,
+    at: At<'_>,
     id: u32,
     tag: &str,
 ) {
     let tag = tag.to_ascii_lowercase();
     let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'/' | b'+');
     if id == 0 || tag.is_empty() || !tag.bytes().all(legal) {
-        return adder.report(place, SHAPE);
+        return adder.report(at, SHAPE);
     }
     let known = adder.catalogue.by_full_tag(&tag).and_then(|app| adder.catalogue.app(app));
     let (name, category) = match known {
         Some(app) => (app.name.to_owned(), app.category),
         None => (after_first_dot(&tag).to_owned(), &UNCLASSIFIED),
     };
-    if let Some(app) = adder.put(place, id, &tag, &name, category) {
+    if let Some(app) = adder.put(at, id, &tag, &name, category) {
         numbers.insert(id, app);
     }
 }

@@ -94,7 +94,7 @@ pub enum UsageError {
 impl UsageError {
     /// For a command that is none of `known`.
     pub fn unknown_command<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Self {
-        let nearest = spelling::nearest(name, known).map(str::to_owned);
+        let nearest = spelling::nearest(name, known);
         UsageError::UnknownCommand { name: name.to_owned(), nearest }
     }
 }

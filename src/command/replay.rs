@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nfa::app::Catalogue;
 use nfa::capture::CaptureFile;
@@ -30,6 +31,8 @@ pub static REPLAY: Command = Command {
     run,
 };
 
+/// Capture time between two looks at what is due: its resolution in a replay.
+const TICK: Duration = Duration::from_millis(100);
 /// Packets between two looks at the clock for the progress line.
 const PROGRESS_PACKETS: u32 = 4096;
 /// Milliseconds between two progress lines.
@@ -112,19 +115,20 @@ impl Replay<'_> {
         };
         let mut progress = Progress::new();
         let mut output = Output::default();
-        let mut refused: BTreeMap<String, u32> = BTreeMap::new();
-        let mut last = Timestamp::ZERO;
+        let mut refused: BTreeMap<&'static str, u32> = BTreeMap::new();
+        let (mut last, mut next_tick) = (Timestamp::ZERO, Timestamp::ZERO);
         loop {
             match file.next_frame() {
                 Ok(Some(frame)) => {
                     last = last.max(frame.at);
-                    if engine.next_deadline().is_some_and(|deadline| deadline <= last) {
+                    if last >= next_tick {
                         engine.tick(last, &mut output);
+                        next_tick = last.after(TICK);
                     }
                     match wire::decode(frame.link, frame.bytes) {
                         Ok(packet) => engine.packet(frame.at, 0, &packet, &mut output),
                         Err(error) => {
-                            let count = refused.entry(error.to_string()).or_default();
+                            let count = refused.entry(error.name()).or_default();
                             *count = count.saturating_add(1);
                             if matches!(error, wire::WireError::UnknownLink(_)) {
                                 self.problem(&format!("{}: {error}", path.display()));

@@ -35,16 +35,16 @@ pub struct Summary {
     sets: BTreeMap<String, SetRow>,
     packets: u64,
     flows: u64,
-    refused: BTreeMap<String, u32>,
+    refused: BTreeMap<&'static str, u32>,
 }
 
 impl Summary {
     /// A capture is at its end.
-    pub fn add_capture(&mut self, counters: Counters, refused: &BTreeMap<String, u32>) {
+    pub fn add_capture(&mut self, counters: Counters, refused: &BTreeMap<&'static str, u32>) {
         self.packets = self.packets.saturating_add(counters.packets.into());
         self.flows = self.flows.saturating_add(counters.flows.into());
         for (error, count) in refused {
-            let sum = self.refused.entry(error.clone()).or_default();
+            let sum = self.refused.entry(error).or_default();
             *sum = sum.saturating_add(*count);
         }
     }

@@ -116,7 +116,7 @@ impl<'a> Check<'a> {
             if target::kind(key).is_none() && !KINDS_TO_COME.contains(&key.as_str()) {
                 let path = json::join(&root.path_of("target_defaults"), key);
                 let known = target::KINDS.iter().map(|kind| kind.name);
-                let nearest = spelling::nearest(key, known).map(str::to_owned);
+                let nearest = spelling::nearest(key, known);
                 root.report(Severity::Warning, path, json::Problem::UnknownKey { nearest });
             }
         }
@@ -192,10 +192,9 @@ impl<'a> Check<'a> {
             }
         };
         let texts = object.texts("criteria");
-        if let Value::Array(items) = value
-            && items.len() != texts.len()
-        {
-            return None; // a member of another type was reported
+        let written = if let Value::Array(items) = value { items.len() } else { 1 };
+        if written != texts.len() {
+            return None; // a value of another type was reported
         }
         let (texts, paths): (Vec<&str>, Vec<String>) = texts.into_iter().unzip();
         let compiled = criteria::compile_any(&texts, schema(), &self.vocabularies);
@@ -240,7 +239,6 @@ impl<'a> Check<'a> {
                 Some(Slot::Idle(reason)) => Problem::IdleTarget { name: name.to_owned(), reason },
                 None => {
                     let nearest = spelling::nearest(name, self.targets.keys().copied());
-                    let nearest = nearest.map(str::to_owned);
                     Problem::UnknownTarget { name: name.to_owned(), nearest }
                 }
             };

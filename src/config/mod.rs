@@ -186,7 +186,7 @@ fn checked(
     lists: Lists,
 ) -> (Config, Vec<Finding>) {
     let (config, problems) = check::check(root, catalogue, lists);
-    let findings = problems
+    let mut findings: Vec<Finding> = problems
         .into_iter()
         .map(|(severity, pointer, problem)| Finding {
             severity,
@@ -195,6 +195,9 @@ fn checked(
             problem,
         })
         .collect();
+    // A default is read once for each target that uses it.
+    findings.sort_by_key(|finding| (finding.position.line, finding.position.column));
+    findings.dedup();
     (config, findings)
 }
 
@@ -226,7 +229,7 @@ impl fmt::Display for Problem {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Read { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Read { path, source } => write!(f, "{}: error: {source}", path.display()),
             Self::TooLarge { path } => {
                 let most = TEXT_BYTES_MAX >> 20;
                 write!(
@@ -236,10 +239,10 @@ impl fmt::Display for ConfigError {
                 )
             }
             Self::Syntax { path, source } => {
-                write!(f, "{}: not valid JSON: {source}", path.display())
+                write!(f, "{}: error: not valid JSON: {source}", path.display())
             }
             Self::NoObject { path } => {
-                write!(f, "{}: expected a JSON object, such as {{}}", path.display())
+                write!(f, "{}: error: expected a JSON object, such as {{}}", path.display())
             }
         }
     }

@@ -6,9 +6,9 @@ use super::error::{Cause, Span, clipped};
 use super::findings::Findings;
 use super::program::Test;
 use super::schema::{Field, FieldId, Kind, Names, Schema, Vocabulary};
-use super::suggest::Nearest;
 use super::token::{Comparison, Literal};
 use super::{PATTERN_BYTES_MAX, PATTERNS_MAX};
+use crate::spelling::Nearest;
 
 /// What the tests of one text are checked against, and what was found on the way.
 pub(super) struct Checker<'a> {

@@ -22,7 +22,6 @@ mod group;
 mod parse;
 mod program;
 mod schema;
-mod suggest;
 mod token;
 
 pub use error::{Cause, Error, Severity, Span};

@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn version_6_ends_with_its_last_option() {
         let solicit = hex("01 123456 0001 000a 00030001 001122334455 0008 0002 0000");
-        udp(546, 547).to_address("ff02::1:2").original(&solicit).survives("DHCPv6");
+        udp(546, 547).towards("ff02::1:2").original(&solicit).survives("DHCPv6");
         udp(546, 547).original(&solicit[..solicit.len() - 1]).is_nobodys();
         udp(40000, 40001).original(&solicit).is_nobodys();
     }

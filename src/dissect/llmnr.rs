@@ -65,7 +65,7 @@ mod tests {
     fn a_query_names_its_host() {
         let query =
             join(&[&hex("abcd 0000 0001 0000 0000 0000"), b"\x07Printer\0", &hex("00ff 0001")]);
-        let flow = udp(50000, PORT).to_address("224.0.0.252").original(&query);
+        let flow = udp(50000, PORT).towards("224.0.0.252").original(&query);
         flow.survives("LLMNR");
         assert_eq!(flow.ask(&LLMNR).unwrap().host.as_deref(), Some("printer"));
         let mut damaged = query;

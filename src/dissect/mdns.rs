@@ -74,7 +74,7 @@ mod tests {
             b"\x05_ipps\x04_tcp\x05local\0",
             &hex("000c 8001"),
         ]);
-        let flow = udp(5353, 5353).to_address("224.0.0.251").original(question);
+        let flow = udp(5353, 5353).towards("224.0.0.251").original(question);
         flow.survives("MDNS");
         assert_eq!(flow.ask(&MDNS).unwrap().details, [Detail::MdnsName("_ipps._tcp.local".into())]);
         let record = join(&[
@@ -82,7 +82,7 @@ mod tests {
             b"\x03tv1\x05local\0",
             &hex("0001 8001 00000078 0004 c0a80109"),
         ]);
-        udp(5353, 5353).to_address("ff02::fb").original(&record).survives("MDNS");
+        udp(5353, 5353).towards("ff02::fb").original(&record).survives("MDNS");
         udp(40000, 5353).reply(&record).survives("MDNS");
         let mut damaged = record;
         damaged[12] = 0x43; // a label of 67 bytes

@@ -86,7 +86,7 @@ mod tests {
         udp(123, 123).original(join(&[&request, &[1; 20]])).survives("NTP");
         udp(40000, 124).original(&request).is_nobodys();
         udp(40000, 123).original(join(&[&request, b"x"])).is_nobodys();
-        udp(40000, 123).original(&hex("1602 0001 0000 0000 0000 0000")).survives("NTP");
-        udp(40000, 123).original(&hex("1602 0001 0000 0000 0000 0010")).is_nobodys();
+        udp(40000, 123).original(hex("1602 0001 0000 0000 0000 0000")).survives("NTP");
+        udp(40000, 123).original(hex("1602 0001 0000 0000 0000 0010")).is_nobodys();
     }
 }

@@ -55,7 +55,7 @@ impl Sample {
         }
     }
 
-    pub fn to_address(mut self, addr: &str) -> Sample {
+    pub fn towards(mut self, addr: &str) -> Sample {
         self.ends[1].addr = addr.parse().unwrap();
         self
     }
@@ -132,9 +132,13 @@ impl Sample {
         lessons
     }
 
-    /// The name of the first protocol of the list that answers.
+    /// The name of the first protocol of the list that answers. Everybody who teaches does, as a
+    /// named flow may send anything.
     pub fn name(&self) -> Option<&'static str> {
         self.with(|prefix| {
+            for teach in ALL.iter().filter_map(|dissector| dissector.teach) {
+                teach(prefix, &mut Vec::new());
+            }
             ALL.iter()
                 .filter(|dissector| dissector.over.contains(&self.transport))
                 .find_map(|dissector| (dissector.dissect)(prefix).ok())

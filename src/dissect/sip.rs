@@ -71,7 +71,8 @@ mod tests {
         udp(5060, 5060).original("REGISTER sip:example.org SIP/2.0\r\nVia: x\r\n").survives("SIP");
         udp(5060, 5060).original("\r\n\r\n").original("SIP/2.0 200 OK\r\n").survives("SIP");
         tcp(40000, 554).original("OPTIONS rtsp://cam/1 RTSP/1.0\r\nCSeq: 1\r\n").survives("RTSP");
-        tcp(40000, 554).original("GET / HTTP/1.1\r\n\r\n").is_nobodys();
+        let other = tcp(40000, 554).original("GET / HTTP/1.1\r\n\r\n");
+        assert_eq!(other.name(), Some("HTTP"), "the version of another protocol");
         tcp(40000, 554).original([b'A'; 2000]).is_nobodys();
     }
 }

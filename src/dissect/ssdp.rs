@@ -62,7 +62,7 @@ mod tests {
     fn searches_announcements_and_answers_are_told() {
         let search = "M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\n\
             USER-AGENT: Example/1.0\r\n\r\n";
-        let flow = udp(50000, 1900).to_address("239.255.255.250").original(search);
+        let flow = udp(50000, 1900).towards("239.255.255.250").original(search);
         flow.survives("SSDP");
         let agent = Detail::HttpUserAgent("Example/1.0".into());
         assert_eq!(flow.ask(&SSDP).unwrap().details, [agent]);

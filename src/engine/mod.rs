@@ -5,7 +5,6 @@ mod elements;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::app::Catalogue;
 use crate::config::Config;
@@ -456,6 +455,3 @@ fn classify(flow: &mut Flow, catalogue: &Catalogue, lists: &CategoryLists) {
     detection.app = catalogue.identify(host, protocol, other);
     detection.domain_categories = host.map_or_else(Box::default, |host| lists.of_host(host));
 }
-
-/// How far ahead the daemon sleeps at most, so that a clock that jumps is noticed.
-pub const SLEEP_MAX: Duration = Duration::from_secs(30);

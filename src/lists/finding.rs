@@ -67,7 +67,7 @@ pub enum Problem {
         /// The number it has.
         id: u16,
         /// The known one.
-        nearest: &'static str,
+        nearest: String,
     },
     /// So many more findings in the same file or folder.
     More(usize),

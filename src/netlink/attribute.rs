@@ -140,11 +140,6 @@ impl<'a> Attribute<'a> {
         Reader::inner(self.payload).u64().ok()
     }
 
-    /// Four bytes in native order; none if there are fewer.
-    pub fn ne32(&self) -> Option<u32> {
-        self.array().map(u32::from_ne_bytes)
-    }
-
     /// The first `N` bytes; none if there are fewer.
     pub fn array<const N: usize>(&self) -> Option<[u8; N]> {
         Reader::inner(self.payload).array().ok()

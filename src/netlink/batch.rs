@@ -11,7 +11,7 @@ use super::client::{Client, system};
 use super::error::{Cause, Error, Operation};
 use super::message::{self, Head, Message, Messages, Subsystem, TooLong};
 use super::socket::Received;
-use super::{ipset, nftables};
+use super::{conntrack, ipset, nftables};
 
 /// Messages of one send. The answers of as many failures fit into the socket's room.
 const MOST_MESSAGES: usize = 200;
@@ -58,7 +58,7 @@ pub(super) struct Mark {
     /// How nf_tables messages are read for words: the key's type.
     key_type: u32,
     /// Whether `ENOENT` is as good as success.
-    pub may_miss: bool,
+    may_miss: bool,
 }
 
 impl Queue {
@@ -103,6 +103,12 @@ impl Queue {
         range
     }
 
+    /// Whether a failure is as good as success: what was to go was not there.
+    pub fn is_fine(&self, index: usize, cause: &Cause) -> bool {
+        let missing = matches!(cause, Cause::Kernel { code: libc::ENOENT, .. });
+        missing && self.marks.get(index).is_some_and(|mark| mark.may_miss)
+    }
+
     /// The failure of one message, told by its own bytes: only failures pay for words.
     pub fn failure(&self, index: usize, cause: Cause) -> Failure {
         let (tag, key_type) =
@@ -111,6 +117,7 @@ impl Queue {
         let request = Messages::new(self.bytes.get(span).unwrap_or_default()).next();
         let subsystem = request.and_then(|message: Message<'_>| message.subsystem());
         let (operation, object) = match (subsystem, &request) {
+            (Some(Subsystem::Conntrack), Some(request)) => conntrack::describe(request),
             (Some(Subsystem::Ipset), Some(request)) => ipset::describe(request),
             (Some(Subsystem::Nftables), Some(request)) => nftables::describe(request, key_type),
             _ => (Operation::Commit, String::new()),
@@ -159,14 +166,15 @@ impl Batch {
         if self.plain.marks.is_empty() { &self.ruleset.bytes } else { &self.plain.bytes }
     }
 
-    /// A change that stands for itself.
+    /// A change that stands for itself; `may_miss`: `ENOENT` is as good as success.
     pub(super) fn push(
         &mut self,
         head: Head,
+        may_miss: bool,
         fill: impl FnOnce(&mut Writer<'_>),
     ) -> Result<(), TooLong> {
         let group = self.plain.marks.len();
-        let mark = Mark { start: 0, tag: self.tag, group, key_type: 0, may_miss: false };
+        let mark = Mark { start: 0, tag: self.tag, group, key_type: 0, may_miss };
         self.plain.push(head, mark, fill)
     }
 
@@ -234,7 +242,10 @@ impl Client {
         let unknown = match self.socket.send(bytes) {
             Err(error) => Some(system(&error)),
             Ok(()) => self.answers(first, &mut failed, false, |index, cause| {
-                failures.push(queue.failure(range.start.saturating_add(index), cause));
+                let index = range.start.saturating_add(index);
+                if !queue.is_fine(index, &cause) {
+                    failures.push(queue.failure(index, cause));
+                }
             }),
         };
         let Some(cause) = unknown else { return };

@@ -301,6 +301,7 @@ fn nftables_meaning(operation: Operation, code: i32) -> Option<&'static str> {
 fn conntrack_meaning(code: i32) -> Option<&'static str> {
     match code {
         libc::ENOENT => Some("the connection is gone"),
+        libc::EBUSY => Some("the connection is offloaded, this kernel does not delete it"),
         libc::ENOSPC => Some(
             "no rule uses ct label or -m connlabel, so the kernel keeps no labels for this connection",
         ),

@@ -9,6 +9,7 @@ mod batch;
 #[cfg(test)]
 mod captured;
 mod client;
+pub mod conntrack;
 mod error;
 pub mod ipset;
 mod message;

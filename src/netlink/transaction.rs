@@ -55,9 +55,7 @@ impl Client {
             let mut last = None;
             for (index, cause) in wrong {
                 let group = queue.group(index);
-                let missing = matches!(cause, Cause::Kernel { code: libc::ENOENT, .. });
-                let fine = missing && queue.marks.get(index).is_some_and(|mark| mark.may_miss);
-                if told != Some(group.start) && !fine {
+                if told != Some(group.start) && !queue.is_fine(index, &cause) {
                     failures.push(queue.failure(index, cause.clone()));
                 }
                 told = Some(group.start);

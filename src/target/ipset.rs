@@ -96,7 +96,11 @@ fn parse(object: &Object<'_>, sets: &mut Sets) -> Option<Box<dyn Target>> {
 /// Registers a set, or reports why its name cannot stand.
 fn named(object: &Object<'_>, spec: SetSpec, sets: &mut Sets) -> Option<SetId> {
     let name = spec.name.clone();
-    if name.len() > SET_NAME_MAX || name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    if name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        object.unexpected("set_name", "a name without blanks", &format!("{name:?}"));
+        return None;
+    }
+    if name.len() > SET_NAME_MAX {
         let found = format!("\"{name}\", which has {}", name.len());
         let expected = format!("a set name of at most {SET_NAME_MAX} characters with its suffix");
         object.unexpected("set_name", expected, &found);

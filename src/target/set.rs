@@ -309,7 +309,7 @@ mod tests {
         let wider = spec(Family::V4, &[Dimension::OtherAddr, Dimension::OtherProtoPort]);
         let mut known = Sets::default();
         assert_eq!(known.adopt(&sets(&[v4.clone(), v6.clone()])), [SetId(0), SetId(1)]);
-        assert_eq!(known.adopt(&sets(&[v6.clone()])), [SetId(1)]);
+        assert_eq!(known.adopt(&sets(std::slice::from_ref(&v6))), [SetId(1)]);
         assert_eq!(known.adopt(&sets(&[wider, v6])), [SetId(2), SetId(1)]);
         assert!(known.get(SetId(0)).is_none() && known.get(SetId(2)).is_some());
     }

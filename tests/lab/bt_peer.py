@@ -36,8 +36,10 @@ def settings(options):
         "max_peerlist_size": 50,
         "min_reconnect_time": 3,
         "download_rate_limit": options.limit,
-        "alert_mask": lt.alert.category_t.error_notification | lt.alert.category_t.tracker_notification
-        | lt.alert.category_t.peer_notification | lt.alert.category_t.connect_notification,
+        "alert_mask": lt.alert.category_t.error_notification
+        | lt.alert.category_t.tracker_notification
+        | lt.alert.category_t.peer_notification
+        | lt.alert.category_t.connect_notification,
     }  # fmt: skip
 
 
@@ -57,8 +59,9 @@ def main():
     torrent.ti = lt.torrent_info(options.torrent)
     torrent.save_path = options.directory
     handle = session.add_torrent(torrent)
-    lift = lambda *_: session.apply_settings({"download_rate_limit": 0})
-    signal.signal(signal.SIGUSR1, lift)
+    signal.signal(
+        signal.SIGUSR1, lambda *_: session.apply_settings({"download_rate_limit": 0})
+    )
     signal.signal(signal.SIGTERM, lambda *_: exit(0))
     while True:
         status = handle.status()

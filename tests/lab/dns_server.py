@@ -1,4 +1,4 @@
-"""A name server for the lab: `dns_server.py ADDRESS... -- NAME=ADDRESS[,ADDRESS]...`, UDP, A and AAAA.
+"""A name server for the lab, UDP, A and AAAA: `dns_server.py ADDRESS... -- NAME=ADDRESS...`.
 
 A name it does not know is answered with NXDOMAIN at once, so that no client waits.
 """

@@ -238,7 +238,9 @@ class Lab:
         for client in CLIENTS:
             for gateway in ROUTER_LAN:
                 ping = ["ping", "-c1", "-W1", gateway]
-                wait_for(f"{client} reaches {gateway}", lambda c=client, p=ping: self.succeeds(c, *p))
+                wait_for(
+                    f"{client} reaches {gateway}", lambda c=client, p=ping: self.succeeds(c, *p)
+                )
 
     def bridge_down(self):
         """`ifdown lan`: the device stays, without link and IPv6 addresses."""
@@ -252,7 +254,10 @@ class Lab:
         """Starts tcpdump; returns its process and the file, once it captures."""
         path = self.scratch / f"{name}.pcap"
         # -Z root: the scratch directory is ours alone. -U: the file is read while it grows.
-        tcpdump = self.spawn(where, f"tcpdump-{name}", "tcpdump", "-i", device, "-U", "-n", "-s", 0,
-                             "-B", 16384, "-Z", "root", "-w", path, *only.split())  # fmt: skip
+        # Without immediate mode the kernel keeps packets up to a second, and an end loses them.
+        tcpdump = self.spawn(
+            where, f"tcpdump-{name}", "tcpdump", "-i", device, "-U", "-n", "-s", 0,
+            "--immediate-mode", "-B", 16384, "-Z", "root", "-w", path, *only.split(),
+        )  # fmt: skip
         wait_for("tcpdump listens", lambda: "listening on" in tcpdump.output())
         return tcpdump, path

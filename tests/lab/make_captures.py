@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Callable
 
 import world
-from flows import shorten
-from lab import CLIENTS, Lab, wait_for
+from flows import records, shorten
+from lab import CLIENTS, Lab, LabError, wait_for
 from world import HERE, World, address, endpoint, tracker_url
 
 SIZE = 400_000
@@ -42,6 +42,18 @@ def listen(client, family, port=7000):
     return f"[{host}]:{port}" if family == "v6" else f"{host}:{port}"
 
 
+def libtorrent_and_transmission(w, name):
+    """libtorrent downloads from transmission-daemon, plain."""
+    swarm = w.swarm(name, SIZE, tracker_url("http", "v4"))
+    seeder = w.seed_by_transmission(swarm)
+    w.wait_announced(swarm, "seeder-transmission", "v4")
+    leech = w.peer("client1", swarm.torrent, swarm.download, listen("client1", "v4"),
+                   "--transport", "tcp")  # fmt: skip
+    wait_for(f"{name} completes", swarm.complete, 60)
+    leech.stop()
+    seeder.stop(10)
+
+
 def libtorrent(family, transport, scheme, *options):
     """A libtorrent pair over a tracker, until the download is complete."""
 
@@ -60,7 +72,7 @@ def libtorrent(family, transport, scheme, *options):
 
 
 def aria2_and_transmission(w, name):
-    """aria2c downloads from transmission-daemon."""
+    """aria2c downloads from transmission-daemon; an MSE handshake that selects plain text."""
     swarm = w.swarm(name, SIZE, tracker_url("http", "v4"))
     seeder = w.seed_by_transmission(swarm)
     w.wait_announced(swarm, "seeder-transmission", "v4")
@@ -71,7 +83,7 @@ def aria2_and_transmission(w, name):
 
 
 def dht(family):
-    """No tracker: the downloader finds the seeder through the DHT, of which the seeder is a node."""
+    """No tracker: the downloader asks the DHT, a node of which is the seeder, and announces."""
 
     def act(w, name):
         swarm = w.swarm(name, SIZE)
@@ -79,9 +91,12 @@ def dht(family):
         node = endpoint("seeder-utp", family)
         seeder = w.peer("internet", swarm.torrent, swarm.seed, node, *how)
         wait_for("the seeder seeds", lambda: "seeding" in seeder.output())
-        leech = w.peer("client1", swarm.torrent, swarm.download, listen("client1", family), *how, node)
-        # Completion takes an announce to the DHT and a look-up; traffic of both is what we want.
-        wait_for(f"{name} completes", swarm.complete, 90)
+        leech = w.peer(
+            "client1", swarm.torrent, swarm.download, listen("client1", family), *how, node
+        )
+        # The seeder knew no node when it announced, so this download never starts.
+        capture = w.lab.scratch / f"{name}.pcap"
+        wait_for("a DHT announce", lambda: b"announce_peer" in capture.read_bytes(), 60)
         leech.stop()
         seeder.stop()
 
@@ -109,7 +124,7 @@ def tls(host, *families):
     def act(w, _):
         for family in families:
             client = w.tls("client1", host, family, 2)
-            wait_for(f"{host} answers", lambda: "still here" in client.output())
+            wait_for(f"{host} answers", lambda c=client: "still here" in c.output())
             client.wait(10)
 
     return act
@@ -122,7 +137,7 @@ def quic(host, *families):
         for family in families:
             client = w.quic("client1", host, family, 2)
             client.wait(15)
-            wait_for(f"{host} answered", lambda: "done" in client.output(), 1)
+            wait_for(f"{host} answered", lambda c=client: "done" in c.output(), 1)
 
     return act
 
@@ -135,8 +150,8 @@ def chrome(version, host, *families):
             path = "/" if version == "h3" else "/blob?bytes=3000"
             client = w.client("client1", "chrome", world.quic_python(), HERE / "chrome_client.py",
                               version, family[1], f"https://{host}{path}")  # fmt: skip
-            client.wait(15)
-            wait_for(f"{host} answered: {client.output()}", lambda: "done" in client.output(), 1)
+            wait_for(f"{host} answers Chrome", lambda c=client: "done" in c.output(), 15)
+            client.stop()
 
     return act
 
@@ -159,7 +174,10 @@ def on(place):
 
 SCENARIOS = [
     Scenario("bittorrent_tcp_v4", "tcp and " + host_is("seeder-transmission", "v4"),
-             aria2_and_transmission, "aria2c from transmission-daemon, plain TCP"),
+             libtorrent_and_transmission, "libtorrent from transmission-daemon, plain TCP"),
+    Scenario("bittorrent_mse_aria2_v4", "tcp and " + host_is("seeder-transmission", "v4"),
+             aria2_and_transmission,
+             "aria2c from transmission-daemon: an MSE handshake that selects plain"),
     Scenario("bittorrent_tcp_v6", "tcp and " + host_is("seeder-tcp", "v6"),
              libtorrent("v6", "tcp", "http"), "libtorrent pair, plain TCP, IPv6"),
     Scenario("bittorrent_utp_v4", "udp and " + host_is("seeder-utp", "v4"),
@@ -167,13 +185,13 @@ SCENARIOS = [
     Scenario("bittorrent_utp_v6", "udp and " + host_is("seeder-utp", "v6"),
              libtorrent("v6", "utp", "udp"), "libtorrent pair, plain uTP, IPv6"),
     Scenario("bittorrent_mse_tcp_v4", "tcp and " + host_is("seeder-tcp", "v4"),
-             libtorrent("v4", "tcp", "http", "--encrypted"), "libtorrent pair, TCP, encrypted (MSE)"),
+             libtorrent("v4", "tcp", "http", "--encrypted"), "libtorrent pair, TCP, MSE"),
     Scenario("bittorrent_mse_utp_v4", "udp and " + host_is("seeder-utp", "v4"),
-             libtorrent("v4", "utp", "http", "--encrypted"), "libtorrent pair, uTP, encrypted (MSE)"),
+             libtorrent("v4", "utp", "http", "--encrypted"), "libtorrent pair, uTP, MSE"),
     Scenario("bittorrent_dht_v4", "udp and " + host_is("seeder-utp", "v4"),
-             dht("v4"), "libtorrent pair that meets through the DHT, IPv4"),
+             dht("v4"), "libtorrent's DHT: ping, find_node, get_peers, announce_peer"),
     Scenario("bittorrent_dht_v6", "udp and " + host_is("seeder-utp", "v6"),
-             dht("v6"), "libtorrent pair that meets through the DHT, IPv6"),
+             dht("v6"), "libtorrent's DHT, IPv6"),
     Scenario("bittorrent_lsd_v4", "udp and port 6771",
              lsd("v4"), "libtorrent's local service discovery, multicast"),
     Scenario("bittorrent_http_tracker_v4", "tcp and " + host_is("tracker", "v4"),
@@ -211,7 +229,6 @@ def record(lab, w, scenario):
     """Runs a scenario under tcpdump; returns the capture."""
     tcpdump, path = lab.capture(scenario.name, only=scenario.only)
     scenario.act(w, scenario.name)
-    # The kernel hands packets over in blocks; a clean end writes the last of them.
     tcpdump.stop()
     return path
 
@@ -231,6 +248,8 @@ def main():
             path = record(lab, w, scenario)
             shutil.copy(path, full / path.name)
             line = f"{scenario.name}: {path.stat().st_size} bytes"
+            if not any(records(path)):
+                raise LabError(f"{scenario.name}: nothing captured")
             if small:
                 count = shorten(path, small / path.name, scenario.packets)
                 size = (small / path.name).stat().st_size

@@ -1,7 +1,7 @@
 """HTTP/3 server and client by aioquic (runs in the lab's own Python environment).
 
-    quic_peer.py server CERT KEY ADDRESS...
-    quic_peer.py client HOST 4|6 SECONDS    holds a request open; the last line is "done BYTES"
+quic_peer.py server CERT KEY ADDRESS...
+quic_peer.py client HOST 4|6 SECONDS    holds a request open; the last line is "done BYTES"
 """
 
 import asyncio

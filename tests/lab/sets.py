@@ -63,7 +63,9 @@ def rule_packets(lab, table, chain, set_name):
 
 def class_packets(lab, device, classid):
     """The packet counter of an htb class."""
-    for name, _, packets in CLASS.findall(lab.run("router", "tc", "-s", "class", "show", "dev", device)):
+    for name, _, packets in CLASS.findall(
+        lab.run("router", "tc", "-s", "class", "show", "dev", device)
+    ):
         if name == classid:
             return int(packets)
     raise LookupError(f"no class {classid} on {device}")

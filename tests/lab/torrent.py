@@ -21,7 +21,7 @@ def bencode(value):
 
 
 def make(directory, name, size, tracker=None):
-    """Makes DIRECTORY/NAME, bytes that depend on the name; returns the torrent and its info hash."""
+    """Makes DIRECTORY/NAME with bytes made of its name; returns the torrent and its info hash."""
     payload = random.Random(name).randbytes(size)
     (directory / name).write_bytes(payload)
     pieces = [hashlib.sha1(payload[at : at + PIECE]).digest() for at in range(0, size, PIECE)]

@@ -79,7 +79,10 @@ def udp_answer(datagram, address):
         return struct.pack("!IIQ", CONNECT, transaction, random.getrandbits(64))
     if action == ANNOUNCE and len(datagram) >= 98:
         info_hash = datagram[16:36]
-        event, port = struct.unpack_from("!I", datagram, 80)[0], struct.unpack_from("!H", datagram, 96)[0]
+        event, port = (
+            struct.unpack_from("!I", datagram, 80)[0],
+            struct.unpack_from("!H", datagram, 96)[0],
+        )
         peers = announce(info_hash, address, port, event == 3)
         return struct.pack("!IIIII", ANNOUNCE, transaction, INTERVAL_S, 1, 1) + peers
     return struct.pack("!II", ERROR, transaction) + b"not supported"

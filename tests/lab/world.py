@@ -117,8 +117,12 @@ class World:
                   for family in ("v4", "v6")]  # fmt: skip
         self.server("dns", PYTHON, HERE / "dns_server.py", v4("dns"), v6("dns"), "--", *table)
         self.server("web", PYTHON, HERE / "web_server.py", certificate, key)
-        self.tracker = self.server("tracker", PYTHON, HERE / "tracker.py", TRACKER_PORT, v4("tracker"), v6("tracker"))
-        quic = [address(place, family) for place in ("youtube", "instagram") for family in ("v4", "v6")]
+        self.tracker = self.server(
+            "tracker", PYTHON, HERE / "tracker.py", TRACKER_PORT, v4("tracker"), v6("tracker")
+        )
+        quic = [
+            address(place, family) for place in ("youtube", "instagram") for family in ("v4", "v6")
+        ]
         self.server("quic", python, HERE / "quic_peer.py", "server", certificate, key, *quic)
 
     def server(self, name, *argv):
@@ -138,12 +142,16 @@ class World:
     def tls(self, where, host, family, seconds=120):
         """curl holds an HTTPS request to HOST open."""
         flag = "-4" if family == "v4" else "-6"
-        return self.client(where, "curl", "curl", "-sSNk", flag, f"https://{host}/hold?seconds={seconds}")
+        return self.client(
+            where, "curl", "curl", "-sSNk", flag, f"https://{host}/hold?seconds={seconds}"
+        )
 
     def http(self, where, host, family, seconds=120):
         """The same without TLS."""
         flag = "-4" if family == "v4" else "-6"
-        return self.client(where, "curl", "curl", "-sSN", flag, f"http://{host}/hold?seconds={seconds}")
+        return self.client(
+            where, "curl", "curl", "-sSN", flag, f"http://{host}/hold?seconds={seconds}"
+        )
 
     def quic(self, where, host, family, seconds=120):
         """aioquic holds an HTTP/3 request to HOST open."""
@@ -193,13 +201,16 @@ class World:
         }
         (home / "settings.json").write_text(json.dumps(settings))
         shutil.copy(swarm.torrent, watched)  # the daemon renames what it has loaded
-        return self.client("internet", "transmission", "transmission-daemon", "--foreground", "--config-dir", home)
+        return self.client(
+            "internet", "transmission", "transmission-daemon", "--foreground", "--config-dir", home
+        )
 
     def aria2(self, where, swarm, limit):
         """aria2c downloads over TCP; it does not seed afterwards."""
         return self.client(
             where, "aria2", "aria2c", "--no-conf", "--enable-dht=false", "--enable-dht6=false",
-            "--bt-enable-lpd=false", "--async-dns=false", "--seed-time=0", "--file-allocation=none", "-d", swarm.download,
+            "--bt-enable-lpd=false", "--async-dns=false", "--seed-time=0", "--file-allocation=none",
+            "-d", swarm.download,
             f"--listen-port={PEER_PORT}", f"--max-overall-download-limit={limit}",
             "--summary-interval=1", "--bt-tracker-interval=20", "--enable-rpc",
             "--rpc-listen-port=6800", swarm.torrent,

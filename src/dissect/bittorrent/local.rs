@@ -41,7 +41,7 @@ mod tests {
             Infohash: 00112233445566778899aabbccddeeff00112233\r\ncookie: 1\r\n\r\n\r\n";
         let hash = announce(text).unwrap().unwrap();
         assert_eq!((hash[0], hash[15], hash[19]), (0x00, 0xff, 0x33));
-        udp(6771, 6771).to_address("239.192.152.143").original(text).survives("BitTorrent");
+        udp(6771, 6771).towards("239.192.152.143").original(text).survives("BitTorrent");
         assert_eq!(announce(&text[..22]), Ok(None));
         assert_eq!(announce(b"BT-SEARCH * HTTP/1.1\r\nInfohash: 0011\r\n"), Ok(None));
         assert_eq!(announce(b"M-SEARCH * HTTP/1.1\r\n"), Err(Stop::NotMine));

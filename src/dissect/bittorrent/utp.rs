@@ -112,7 +112,7 @@ fn clocks_agree(earlier: (u32, Timestamp), later: (u32, Timestamp), slack: Durat
 /// 1. data that opens with the peer handshake (2^-160);
 /// 2. SYN and its answer: the same id, `ack` its `seq` (2^-32 on top of the SYN's 2^-60);
 /// 3. SYN and the same side's next packet: id and `seq` one higher (2^-32, likewise);
-/// 4. SYN sent twice: same id and `seq`, the clock gone on as ours did (2^-44, likewise);
+/// 4. SYN sent twice: same id and `seq`, the clock gone on as ours did (2^-43, likewise);
 /// 5. both sides in the middle, three packets or more: ids one apart and constant (2^-31), every
 ///    `ack` within the other side's flight (2^-14), and two timestamps that echo one another
 ///    within 2 s (2^-20): with the headers 2^-98;

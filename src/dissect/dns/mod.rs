@@ -224,8 +224,30 @@ mod tests {
         let mut answer = answer;
         let rdata = answer.len() - (12 + 27 + 4 + 12);
         answer[12 + 27 + 4 + 11] = u8::try_from(rdata).unwrap();
+        udp(40000, 53).reply(&answer).survives("DNS");
         let lessons = taught(&udp(40000, 53).reply(answer));
         assert_eq!(lessons, ["example.org 198.51.100.1 3600", "example.org 2001:db8::1 3600"]);
+    }
+
+    /// A hint that is no multiple of an address once kept the reader in place for ever.
+    #[test]
+    fn a_hint_of_odd_length_ends() {
+        let answer = |hint: &str| {
+            join(&[
+                &hex("1a2b 8180 0001 0001 0000 0000"),
+                b"\x03www\x07example\x03org\0",
+                &hex("0041 0001 c00c 0041 0001 00000e10"),
+                &hex(hint),
+            ])
+        };
+        for hint in [
+            "000e 0001 00 0006 0007 20010db8000000",
+            "000c 0001 00 0004 0005 c633640105",
+            "0007 0001 00 0006 0000",
+        ] {
+            let lessons = taught(&udp(40000, 53).reply(answer(hint)));
+            assert!(lessons.len() <= 1, "{hint}");
+        }
     }
 
     #[test]

@@ -48,8 +48,8 @@ pub fn answers(message: &[u8], lessons: &mut Vec<Lesson>) {
         let ttl = Duration::from_secs(ttl_s.into());
         let mut data = record.data;
         match record.kind {
-            A => found.v4(&mut data, ttl),
-            AAAA => found.v6(&mut data, ttl),
+            A if data.len() == 4 => found.v4(&mut data, ttl),
+            AAAA if data.len() == 16 => found.v6(&mut data, ttl),
             CNAME => {
                 let at = message.len().saturating_sub(reader.len()).saturating_sub(data.len());
                 let mut target = Reader::inner(message.get(at..).unwrap_or_default());
@@ -79,14 +79,15 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
+    /// As many addresses as there are whole ones; every turn takes bytes, so it ends.
     fn v4(&mut self, data: &mut Reader<'_>, ttl: Duration) {
-        if let Ok(addr) = data.u32() {
+        while let Ok(addr) = data.u32() {
             self.address(IpAddr::V4(Ipv4Addr::from(addr)), ttl);
         }
     }
 
     fn v6(&mut self, data: &mut Reader<'_>, ttl: Duration) {
-        if let Ok(addr) = data.array::<16>() {
+        while let Ok(addr) = data.array::<16>() {
             self.address(IpAddr::V6(Ipv6Addr::from(addr)), ttl);
         }
     }
@@ -98,16 +99,10 @@ impl Found<'_> {
             return;
         }
         while let (Ok(key), Ok(mut value)) = (data.u16(), data.sub_u16()) {
-            while !value.is_empty() && self.left > 0 {
-                match key {
-                    IPV4_HINT => self.v4(&mut value, ttl),
-                    IPV6_HINT => self.v6(&mut value, ttl),
-                    _ => break,
-                }
-                // A length that is no multiple of an address ends it.
-                if value.len() < 4 {
-                    break;
-                }
+            match key {
+                IPV4_HINT => self.v4(&mut value, ttl),
+                IPV6_HINT => self.v6(&mut value, ttl),
+                _ => {}
             }
         }
     }

@@ -294,7 +294,7 @@ pub fn delete(batch: &mut Batch, set: &str, entry: &Entry) -> Result<(), Error> 
 pub fn flush_in(batch: &mut Batch, set: &str) -> Result<(), Error> {
     check_name(Operation::Flush, set)?;
     let request = ask(Operation::Flush, set, CMD_FLUSH, 0);
-    let pushed = batch.push(request.head, |writer| names(writer, set));
+    let pushed = batch.push(request.head, false, |writer| names(writer, set));
     pushed.map_err(|_| request.error(Cause::TooLong))
 }
 
@@ -313,7 +313,7 @@ fn change(
         let object = format!("{set} {entry}");
         return Err(Error::new(Subsystem::Ipset, operation, object, Cause::Request(wrong)));
     }
-    let pushed = batch.push(request.head, |writer| {
+    let pushed = batch.push(request.head, false, |writer| {
         names(writer, set);
         writer.nested(ATTR_DATA, fill);
     });

@@ -68,7 +68,7 @@ fn ours(command: &str, revision: u8) -> Vec<u8> {
     let mut batch = Batch::new();
     let mut push = |cmd, flags, fill: &dyn Fn(&mut Writer<'_>)| {
         let request = ask(Operation::Commit, "", cmd, flags);
-        batch.push(request.head, fill).unwrap();
+        batch.push(request.head, false, fill).unwrap();
     };
     match words.as_slice() {
         ["ipset", "create", name, ..] => {
@@ -239,7 +239,7 @@ fn names_and_elements_are_checked_before_they_are_sent() {
         let error = add(&mut batch, name, &one, None, &none).unwrap_err();
         assert_eq!(error.cause, Cause::Name { bytes: name.len(), most: 31 });
     }
-    add(&mut batch, &long[..31], &one, None, &none).unwrap();
+    add(&mut batch, &"a".repeat(31), &one, None, &none).unwrap();
     let mixed = entry("10.0.0.1,tcp:80,2001:db8::1");
     let error = add(&mut batch, "a", &mixed, None, &none).unwrap_err();
     assert_eq!(
