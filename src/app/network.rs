@@ -57,8 +57,17 @@ impl NetworkIndex {
     /// taken for what it is.
     pub fn longest(&self, addr: IpAddr) -> Option<u16> {
         match addr.to_canonical() {
-            IpAddr::V4(addr) => find(&self.v4, u32::from(addr)),
-            IpAddr::V6(addr) => find(&self.v6, u128::from(addr)),
+            IpAddr::V4(addr) => around(&self.v4, u32::from(addr)).next(),
+            IpAddr::V6(addr) => around(&self.v6, u128::from(addr)).next(),
+        }
+    }
+
+    /// Whether `test` passes the value of a network that holds `addr`; the longest prefix comes
+    /// first, and the rest is not looked at once one has passed.
+    pub fn any(&self, addr: IpAddr, test: impl FnMut(u16) -> bool) -> bool {
+        match addr.to_canonical() {
+            IpAddr::V4(addr) => around(&self.v4, u32::from(addr)).any(test),
+            IpAddr::V6(addr) => around(&self.v6, u128::from(addr)).any(test),
         }
     }
 
@@ -84,16 +93,15 @@ fn row<A>(first: A, last: A, value: u16) -> Row<A> {
     Row { first, last, outer: OUTERMOST, value }
 }
 
-fn find<A: Copy + Ord>(rows: &[Row<A>], addr: A) -> Option<u16> {
-    let mut at = rows.partition_point(|row| row.first <= addr).checked_sub(1)?;
-    for _ in 0..DEPTH_MAX {
-        let row = rows.get(at)?;
-        if addr <= row.last {
-            return Some(row.value);
-        }
-        at = row.outer as usize; // past the end for OUTERMOST
-    }
-    None
+/// The values of the rows that hold `addr`, from the innermost outwards.
+fn around<A: Copy + Ord>(rows: &[Row<A>], addr: A) -> impl Iterator<Item = u16> {
+    let after = rows.partition_point(|row| row.first <= addr);
+    let innermost = after.checked_sub(1).and_then(|at| rows.get(at));
+    // `outer` of the outermost is past the end.
+    std::iter::successors(innermost, |row| rows.get(row.outer as usize))
+        .take(DEPTH_MAX)
+        .filter(move |row| addr <= row.last)
+        .map(|row| row.value)
 }
 
 /// Sorts, keeps the newest of equals, and notes for each row the one that encloses it. Networks
@@ -161,6 +169,23 @@ mod tests {
         ] {
             assert_eq!(index.longest(addr.parse().unwrap()), value, "{addr}");
         }
+    }
+
+    #[test]
+    fn every_network_around_an_address_is_visited_innermost_first() {
+        let index = index(&[("10.0.0.0/8", 1), ("10.1.0.0/16", 2), ("10.1.1.0/24", 3)]);
+        let visited = |addr: &str| {
+            let mut visited = Vec::new();
+            let passed = index.any(addr.parse().unwrap(), |value| {
+                visited.push(value);
+                value == 2
+            });
+            (passed, visited)
+        };
+        assert_eq!(visited("10.1.1.1"), (true, vec![3, 2]));
+        assert_eq!(visited("10.1.2.1"), (true, vec![2]));
+        assert_eq!(visited("10.2.0.1"), (false, vec![1]));
+        assert_eq!(visited("11.0.0.1"), (false, vec![]));
     }
 
     #[test]

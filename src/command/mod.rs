@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use nfa::app::Catalogue;
-use nfa::config::{self, Config, Severity};
+use nfa::config::{self, Config, Loaded, Severity};
 
 use options::{Options, UsageError};
 
@@ -163,7 +163,10 @@ fn load_config(
     mut report: impl FnMut(Severity, String),
 ) -> Option<Config> {
     match config::load(path, catalogue) {
-        Ok((config, findings)) => {
+        Ok(Loaded { config, findings, of_lists }) => {
+            for finding in of_lists {
+                report(finding.severity, finding.to_string());
+            }
             for finding in findings {
                 report(finding.severity, format!("{}:{finding}", path.display()));
             }

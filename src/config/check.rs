@@ -10,6 +10,7 @@ use crate::app::Catalogue;
 use crate::criteria::{self, Compiled, Criteria};
 use crate::interface::{Interface, InterfaceFilter, Role};
 use crate::json::{self, Object};
+use crate::lists::Lists;
 use crate::net::Network;
 use crate::policy::{Action, Policy, Vocabularies, schema};
 use crate::spelling;
@@ -21,6 +22,11 @@ const VERSION: u64 = 1;
 const KINDS_TO_COME: &[&str] = &["nftset", "ctlabel", "ctmark", "log", "sink", "kill", "pftable"];
 /// Most flows a table may be made for.
 const FLOWS_MOST: u64 = 1 << 20;
+
+/// The key of the folder of address groups.
+pub(super) const ADDRESS_GROUPS: &str = "address_groups";
+/// The key of the folder of category lists.
+pub(super) const CATEGORY_LISTS: &str = "category_lists";
 
 type Found = (Severity, String, Problem);
 
@@ -41,11 +47,10 @@ struct Check<'a> {
 }
 
 /// Checks `root`, an object.
-pub(super) fn check(root: &Value, catalogue: &Catalogue) -> (Config, Vec<Found>) {
+pub(super) fn check(root: &Value, catalogue: &Catalogue, lists: Lists) -> (Config, Vec<Found>) {
     let values = RefCell::default();
-    let groups = BTreeMap::new();
     let mut check = Check {
-        vocabularies: Vocabularies { catalogue, groups: &groups },
+        vocabularies: Vocabularies { catalogue, lists: &lists },
         values: &values,
         found: Vec::new(),
         config: Config::default(),
@@ -55,6 +60,7 @@ pub(super) fn check(root: &Value, catalogue: &Catalogue) -> (Config, Vec<Found>)
         check.read(&object);
     }
     let Check { mut found, config, .. } = check;
+    let config = Config { lists, ..config };
     let values = values.into_inner().into_iter();
     found.extend(values.map(|v| (v.severity, v.path, Problem::Value(v.problem))));
     (config, found)
@@ -89,6 +95,9 @@ impl<'a> Check<'a> {
             self.not_yet(root.path_of("timezone"), "timezone".to_owned());
         }
         self.interfaces(root);
+        // They were read before: criteria are about what they hold.
+        root.text(ADDRESS_GROUPS);
+        root.text(CATEGORY_LISTS);
         self.config.flows_max = root
             .number("flows_max", 16, FLOWS_MOST)
             .and_then(|flows_max| usize::try_from(flows_max).ok());

@@ -13,6 +13,7 @@ use crate::facts::Lesson;
 use crate::flow::{Flow, FlowId, FlowKey, FlowTable, IdleTimeouts, Locality, Stage, ends_of};
 use crate::hints::Hints;
 use crate::interface::Interface;
+use crate::lists::CategoryLists;
 use crate::net::Direction;
 use crate::policy::View;
 use crate::target::{Sets, Want};
@@ -234,7 +235,7 @@ impl Engine {
         }
         self.adopt(config);
         for id in ids {
-            // Numbers of applications belong to their catalogue.
+            // Numbers of applications belong to their catalogue, those of categories to the lists.
             self.reclassify(id);
             if self.config.reprocess_flows {
                 self.evaluate(id, out);
@@ -285,7 +286,8 @@ impl Engine {
 
     /// A flow as criteria and records see it.
     pub fn view<'a>(&'a self, flow: &'a Flow) -> View<'a> {
-        View { flow, catalogue: &self.catalogue, interface: self.interface(flow) }
+        let lists = &self.config.lists;
+        View { flow, catalogue: &self.catalogue, lists, interface: self.interface(flow) }
     }
 
     fn interface(&self, flow: &Flow) -> &Interface {
@@ -359,15 +361,11 @@ impl Engine {
         self.evaluate(id, out);
     }
 
-    /// Names the application anew from what is known.
+    /// Names application and categories anew from what is known.
     fn reclassify(&mut self, id: FlowId) {
-        let Some(flow) = self.table.get_mut(id) else { return };
-        let other = flow.other().addr;
-        let detection = &mut flow.detection;
-        let facts = detection.facts.as_deref();
-        let host = facts.and_then(|facts| facts.host.as_deref()).or(detection.hint.as_deref());
-        let protocol = facts.map(|facts| facts.protocol.name);
-        detection.app = self.catalogue.identify(host, protocol, other);
+        if let Some(flow) = self.table.get_mut(id) {
+            classify(flow, &self.catalogue, &self.config.lists.categories);
+        }
     }
 
     /// Finds what the flow's matches want now, takes hold of it, and lets go of what it held.
@@ -441,11 +439,19 @@ impl Engine {
         }
         if self.limits.keep_ended {
             self.detector.give_up(&mut flow);
-            let facts = flow.detection.facts.as_deref();
-            let host = facts.and_then(|f| f.host.as_deref()).or(flow.detection.hint.as_deref());
-            let protocol = facts.map(|facts| facts.protocol.name);
-            flow.detection.app = self.catalogue.identify(host, protocol, flow.other().addr);
+            classify(&mut flow, &self.catalogue, &self.config.lists.categories);
             out.ended.push(Ended { flow, reason });
         }
     }
+}
+
+/// Names a flow's application and the categories of its host from what is known of it.
+fn classify(flow: &mut Flow, catalogue: &Catalogue, lists: &CategoryLists) {
+    let other = flow.other().addr;
+    let detection = &mut flow.detection;
+    let facts = detection.facts.as_deref();
+    let host = facts.and_then(|facts| facts.host.as_deref()).or(detection.hint.as_deref());
+    let protocol = facts.map(|facts| facts.protocol.name);
+    detection.app = catalogue.identify(host, protocol, other);
+    detection.domain_categories = host.map_or_else(Box::default, |host| lists.of_host(host));
 }
