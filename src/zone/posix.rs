@@ -157,19 +157,19 @@ fn offset(text: &str) -> Parsed<'_, i32> {
 }
 
 /// `[+-]h[:mm[:ss]]` in seconds.
-fn time(text: &str, hours_most: u16) -> Parsed<'_, i32> {
+fn time(text: &str, hours_most: i32) -> Parsed<'_, i32> {
     let (text, sign) = opt(one_of("+-")).parse(text)?;
-    let (text, hours) = number(text, 0, hours_most)?;
-    let sixtieth = |text| preceded(char(':'), |text| number(text, 0, 59)).parse(text);
+    let (text, hours): (&str, i32) = number(text, 0, hours_most)?;
+    let sixtieth = |text| preceded(char(':'), |text| number(text, 0i32, 59)).parse(text);
     let (text, minutes) = opt(sixtieth).parse(text)?;
     let (text, seconds) = match minutes {
         Some(_) => opt(sixtieth).parse(text)?,
         None => (text, None),
     };
-    let whole = i32::from(hours)
+    let whole = hours
         .saturating_mul(3600)
-        .saturating_add(i32::from(minutes.unwrap_or(0)).saturating_mul(60))
-        .saturating_add(i32::from(seconds.unwrap_or(0)));
+        .saturating_add(minutes.unwrap_or(0).saturating_mul(60))
+        .saturating_add(seconds.unwrap_or(0));
     Ok((text, if sign == Some('-') { whole.saturating_neg() } else { whole }))
 }
 
