@@ -24,6 +24,7 @@ pub mod netlink; // rank 1
 pub mod prefix; // rank 1
 pub mod sys; // rank 1
 pub mod wire; // rank 1
+pub mod zone; // rank 1
 
 pub mod capture; // rank 2
 pub mod dissect; // rank 2

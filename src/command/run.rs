@@ -258,6 +258,9 @@ impl Daemon {
             source.open(&mut self.log).map_err(|error| Failure::Message(error.to_string()))?;
         }
         self.find_locals();
+        // Routers without a battery start with an old date, until NTP sets it.
+        let wall = i64::try_from(sys::wall_clock().as_micros()).unwrap_or(i64::MAX);
+        self.engine.set_wall_clock(sys::monotonic(), wall);
         let log = &mut self.log;
         if let Some(keeper) = &mut self.keeper {
             let elements = self.engine.elements().iter();

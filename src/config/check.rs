@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Config, NamedTarget, Problem, Severity};
+use super::{Config, NamedTarget, Problem, Severity, schedule};
 use crate::app::Catalogue;
 use crate::criteria::{self, Compiled, Criteria};
 use crate::interface::{Interface, InterfaceFilter, Role};
@@ -15,6 +15,7 @@ use crate::net::Network;
 use crate::policy::{Action, Policy, Vocabularies, schema};
 use crate::spelling;
 use crate::target::{self, Sets};
+use crate::zone::Zone;
 
 /// The only version of the format there is.
 const VERSION: u64 = 1;
@@ -91,9 +92,7 @@ impl<'a> Check<'a> {
         let actions = actions.into_iter().map(|(_, action)| action).collect();
         self.config.policy = Policy { exemptions, actions };
         self.config.reprocess_flows = root.flag("reprocess_flows", true);
-        if root.value("timezone").is_some() {
-            self.not_yet(root.path_of("timezone"), "timezone".to_owned());
-        }
+        self.config.zone = zone(root);
         self.interfaces(root);
         // They were read before: criteria are about what they hold.
         root.text(ADDRESS_GROUPS);
@@ -174,12 +173,17 @@ impl<'a> Check<'a> {
         let halt_on_match = object.flag("halt_on_match", false);
         let exemptions = self.exemptions(object);
         let targets = self.targets_of(object);
-        if object.value("time_of_day").is_some() {
-            self.not_yet(object.path_of("time_of_day"), "time_of_day".to_owned());
-        }
+        let schedule = schedule::read(object);
         let criteria = self.criteria(object)?;
-        let name = name.to_owned();
-        let action = Action { name, interface, criteria, exemptions, targets, halt_on_match };
+        let action = Action {
+            name: name.to_owned(),
+            schedule: schedule?,
+            interface,
+            criteria,
+            exemptions,
+            targets,
+            halt_on_match,
+        };
         enabled.then_some(action)
     }
 
@@ -272,4 +276,16 @@ impl<'a> Check<'a> {
     fn not_yet(&mut self, path: String, what: String) {
         self.found.push((Severity::Warning, path, Problem::NotYet { what }));
     }
+}
+
+/// Of a zone that cannot be had the system's takes the place: most routers stand where they are
+/// set to. Schedules may then be hours off, so it is an error, which `nfa check` shows.
+fn zone(root: &Object<'_>) -> Zone {
+    let Some(text) = root.text("timezone") else { return Zone::system() };
+    Zone::find(text).unwrap_or_else(|error| {
+        let expected = "a zone such as \"Europe/Rome\" or \"CET-1CEST,M3.5.0,M10.5.0/3\"";
+        let found = format!("\"{text}\": {error}; the system's zone is used");
+        root.unexpected("timezone", expected, &found);
+        Zone::system()
+    })
 }

@@ -3,6 +3,7 @@
 
 mod check;
 mod locate;
+mod schedule;
 
 pub use locate::Position;
 
@@ -19,6 +20,7 @@ use crate::lists::{self, Folders, Lists};
 use crate::net::Network;
 use crate::policy::Policy;
 use crate::target::{Sets, Target};
+use crate::zone::Zone;
 
 pub use crate::json::Severity;
 
@@ -44,6 +46,8 @@ pub struct Config {
     pub flows_max: Option<usize>,
     /// Evaluate every live flow again after a reload.
     pub reprocess_flows: bool,
+    /// Where schedules are read off the clock: the zone it names, else the system's.
+    pub zone: Zone,
 }
 
 /// A target and its key in the configuration.

@@ -1,5 +1,6 @@
 //! The pipeline without sockets and clocks: packets and time go in, effects come out.
 
+mod clock;
 mod detect;
 mod elements;
 
@@ -15,10 +16,11 @@ use crate::hints::Hints;
 use crate::interface::Interface;
 use crate::lists::CategoryLists;
 use crate::net::Direction;
-use crate::policy::View;
+use crate::policy::{Timetable, View};
 use crate::target::{Sets, Want};
 use crate::time::Timestamp;
 use crate::wire::Packet;
+use clock::WallClock;
 use detect::{Detector, Progress};
 use elements::Elements;
 
@@ -120,6 +122,13 @@ pub struct Engine {
     gatherings: usize,
     counters: Counters,
     now: Timestamp,
+    clock: WallClock,
+    /// Which actions are in force at present.
+    timetable: Timetable,
+    /// They are others than when live flows were evaluated.
+    turned: bool,
+    /// When schedules are to be looked at again.
+    boundary: Option<Timestamp>,
     lessons: Vec<Lesson>,
     wants: Vec<Want>,
 }
@@ -149,6 +158,10 @@ impl Engine {
             gatherings: 0,
             counters: Counters::default(),
             now: Timestamp::ZERO,
+            clock: WallClock::default(),
+            timetable: Timetable::default(),
+            turned: false,
+            boundary: None,
             lessons: Vec::new(),
             wants: Vec::new(),
         };
@@ -183,12 +196,16 @@ impl Engine {
         self.table.touch(id);
     }
 
-    /// Time has come to `now`: ends idle flows, refreshes elements.
+    /// Time has come to `now`: ends idle flows, refreshes elements, and evaluates every live flow
+    /// again where a schedule opens or closes.
     pub fn tick(&mut self, now: Timestamp, out: &mut Output) {
         self.now = self.now.max(now);
         while let Some(flow) = self.table.pop_expired(self.now) {
             let reason = if flow.ending.is_over() { Reason::Closed } else { Reason::Expired };
             self.end(flow, reason, out);
+        }
+        if self.boundary.is_some_and(|boundary| boundary <= self.now) {
+            self.cross_boundary(out);
         }
         self.elements.tick(self.now, &mut out.effects);
         self.hints.expire(self.now);
@@ -196,7 +213,8 @@ impl Engine {
 
     /// When [`Engine::tick`] next has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.table.next_expiry().into_iter().chain(self.elements.next_deadline()).min()
+        let due = [self.table.next_expiry(), self.elements.next_deadline(), self.boundary];
+        due.into_iter().flatten().min()
     }
 
     /// No more packets will come: ends every flow, in the order they began.
@@ -299,6 +317,7 @@ impl Engine {
     fn adopt(&mut self, config: Config) {
         self.set_ids = self.sets.adopt(&config.sets);
         self.config = config;
+        self.open_timetable();
     }
 
     fn begin(&mut self, packet: &Packet<'_>, interface: u8, out: &mut Output) -> FlowId {
@@ -384,7 +403,7 @@ impl Engine {
             mark: 0,
         };
         let mut hits = 0;
-        for (_, action) in self.config.policy.matches(&view) {
+        for (_, action) in self.config.policy.matches(&view, &self.timetable) {
             hits = 1;
             for target in action.targets.iter().filter_map(|n| self.config.targets.get(*n)) {
                 target.kind.apply(&hit, &self.config.sets, &mut wants);

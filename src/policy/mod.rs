@@ -2,10 +2,14 @@
 
 mod fields;
 mod names;
+mod schedule;
+mod timetable;
 mod view;
 
 pub use fields::schema;
 pub use names::{Vocabularies, protocols};
+pub use schedule::{DAYS, Inside, Schedule, Window};
+pub use timetable::Timetable;
 pub use view::View;
 
 use crate::criteria::Criteria;
@@ -16,6 +20,8 @@ use crate::interface::InterfaceFilter;
 pub struct Action {
     /// Its key in the configuration.
     pub name: String,
+    /// When it is in force; `None`: always.
+    pub schedule: Option<Schedule>,
     /// Flows of these interfaces only.
     pub interface: InterfaceFilter,
     /// Which flows it is about.
@@ -38,13 +44,26 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The actions that match a flow, in order, with their numbers.
-    pub fn matches<'p>(&'p self, view: &'p View<'_>) -> impl Iterator<Item = (usize, &'p Action)> {
-        let exempt = self.exemptions.iter().any(|criteria| criteria.matches(view));
-        let actions: &[Action] = if exempt { &[] } else { &self.actions };
+    /// The actions that match a flow while the timetable of this policy holds, in order, with
+    /// their numbers. In the order of their cost are asked: schedule, interface, exemptions of
+    /// all actions, exemptions of the action, criteria.
+    pub fn matches<'p>(
+        &'p self,
+        view: &'p View<'_>,
+        timetable: &'p Timetable,
+    ) -> impl Iterator<Item = (usize, &'p Action)> {
+        let mut exempt = None;
+        let mut is_exempt = move || {
+            let find = || self.exemptions.iter().any(|criteria| criteria.matches(view));
+            *exempt.get_or_insert_with(find)
+        };
         let mut halted = false;
-        actions.iter().enumerate().filter(move |(_, action)| {
-            let matched = !halted && action.holds(view);
+        self.actions.iter().enumerate().filter(move |(number, action)| {
+            let matched = !halted
+                && timetable.is_active(*number)
+                && action.interface.holds(view.interface)
+                && !is_exempt()
+                && action.holds(view);
             halted |= matched && action.halt_on_match;
             matched
         })
@@ -52,10 +71,8 @@ impl Policy {
 }
 
 impl Action {
-    /// Interface, exemptions, criteria: in the order of their cost.
     fn holds(&self, view: &View<'_>) -> bool {
-        self.interface.holds(view.interface)
-            && !self.exemptions.iter().any(|criteria| criteria.matches(view))
+        !self.exemptions.iter().any(|criteria| criteria.matches(view))
             && self.criteria.matches(view)
     }
 }
