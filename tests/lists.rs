@@ -16,6 +16,7 @@ use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::lists::*;
 use nfa::net::Transport;
+use nfa::policy::Timetable;
 use nfa::time::Timestamp;
 use nfa::wire::{Packet, TcpFlags, TcpInfo};
 
@@ -208,7 +209,9 @@ fn criteria_see_groups_and_categories() {
         request(&mut engine, 5000, host, other);
         let (_, flow) = engine.flows().iter().next().unwrap();
         let view = engine.view(flow);
-        let matched = engine.config().policy.matches(&view).count() == 1;
+        let config = engine.config();
+        let timetable = Timetable::new(&config.policy, &config.zone, 0);
+        let matched = config.policy.matches(&view, &timetable).count() == 1;
         assert_eq!(matched, expected, "{criteria} {host} {other}");
     }
 }

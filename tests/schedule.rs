@@ -12,6 +12,7 @@ use nfa::effect::Effect;
 use nfa::engine::{Engine, Limits, Output};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
+use nfa::lists::Lists;
 use nfa::time::Timestamp;
 use nfa::wire::{LinkType, decode};
 
@@ -27,7 +28,8 @@ fn config(root: &str, time_of_day: &str) -> (Config, Vec<String>) {
             "night": {{ "criteria": "protocol == 'bittorrent';", "targets": ["night"],
                 "time_of_day": {time_of_day} }} }} }}"#
     );
-    let (config, findings) = config::parse(&text, Path::new("x"), &Catalogue::empty()).unwrap();
+    let (config, findings) =
+        config::parse(&text, Path::new("x"), &Catalogue::empty(), Lists::default()).unwrap();
     let told = |found: &config::Finding| {
         let severity = if found.severity == Severity::Error { "error" } else { "warning" };
         let path = found.path.replace("/actions/night/time_of_day", "...");
@@ -56,8 +58,8 @@ fn every_bad_value_is_told_and_refuses_the_action() {
         (
             r#"[{ "day": ["mon", "monday", 7] }, { "day": [] }, { "day": 1 }]"#,
             vec![
-                "error .../0/day/2: expected a text, found a number".to_owned(),
                 format!("error .../0/day/1: expected {days}, found \"monday\""),
+                "error .../0/day/2: expected a text, found a number".to_owned(),
                 "error .../1/day: expected at least one day, found an empty list".to_owned(),
                 "error .../2/day: expected a list of texts, found a number".to_owned(),
             ],

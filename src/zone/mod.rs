@@ -61,7 +61,7 @@ pub enum ZoneError {
         /// The file that was looked for.
         path: PathBuf,
         /// The closest built-in name.
-        nearest: Option<&'static str>,
+        nearest: Option<String>,
     },
     /// There is a file, but it cannot be read.
     Read {
@@ -220,7 +220,9 @@ impl fmt::Display for ZoneError {
             Self::Form => f.write_str("neither a zone's name nor a TZ string"),
             Self::Unknown { path, nearest } => {
                 write!(f, "no file {}, and no built-in zone of that name", path.display())?;
-                nearest.map_or(Ok(()), |nearest| write!(f, "; did you mean \"{nearest}\"?"))
+                nearest
+                    .as_ref()
+                    .map_or(Ok(()), |nearest| write!(f, "; did you mean \"{nearest}\"?"))
             }
             Self::Read { path, source } => write!(f, "{}: {source}", path.display()),
             Self::File { path, source } => write!(f, "{}: {source}", path.display()),
