@@ -1,11 +1,13 @@
 //! The commands of the program, one file each.
 
 mod check;
+mod explain;
 mod log;
 mod options;
 mod replay;
 mod run;
 mod summary;
+mod told;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -25,7 +27,7 @@ struct Command {
 }
 
 /// Every command there is.
-static COMMANDS: &[&Command] = &[&replay::REPLAY, &run::RUN, &check::CHECK];
+static COMMANDS: &[&Command] = &[&replay::REPLAY, &run::RUN, &check::CHECK, &explain::EXPLAIN];
 
 /// How a command that ran to its end went.
 enum Outcome {
@@ -153,6 +155,16 @@ fn load_catalogue(options: &Options, mut report: impl FnMut(String)) -> Catalogu
     let (catalogue, findings) = Catalogue::load(&folder);
     findings.iter().for_each(|finding| report(finding.to_string()));
     catalogue
+}
+
+/// The application whose tag or short name is closest to `name`.
+fn nearest_app(catalogue: &Catalogue, name: &str) -> Option<String> {
+    let mut nearest = nfa::spelling::Nearest::new(name);
+    for app in catalogue.iter() {
+        nearest.consider(app.short_name(), app.tag);
+        nearest.consider(app.tag, app.tag);
+    }
+    nearest.found()
 }
 
 /// Loads a configuration; its findings are told through `report`. `None` if none of it can be

@@ -170,8 +170,7 @@ impl<'a> Check<'a> {
         }
         let criteria = self.criteria(object)?;
         let name = name.to_owned();
-        let action = Action { name, interface, criteria, exemptions, targets, halt_on_match };
-        enabled.then_some(action)
+        Some(Action { name, enabled, interface, criteria, exemptions, targets, halt_on_match })
     }
 
     fn criteria(&mut self, object: &Object<'a>) -> Option<Criteria> {

@@ -2,6 +2,7 @@
 
 mod detect;
 mod elements;
+mod explain;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::time::Timestamp;
 use crate::wire::Packet;
 use detect::{Detector, Progress};
 use elements::Elements;
+pub use explain::{Explained, Fired};
 
 /// Bounds and habits of an engine.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +70,8 @@ pub struct Ended {
     pub flow: Flow,
     /// Why.
     pub reason: Reason,
+    /// Nobody had named it before its end, so no action was evaluated.
+    pub undecided: bool,
 }
 
 /// What the engine asks for and reports, in order. The caller empties it.
@@ -363,12 +367,7 @@ impl Engine {
     /// Names the application anew from what is known.
     fn reclassify(&mut self, id: FlowId) {
         let Some(flow) = self.table.get_mut(id) else { return };
-        let other = flow.other().addr;
-        let detection = &mut flow.detection;
-        let facts = detection.facts.as_deref();
-        let host = facts.and_then(|facts| facts.host.as_deref()).or(detection.hint.as_deref());
-        let protocol = facts.map(|facts| facts.protocol.name);
-        detection.app = self.catalogue.identify(host, protocol, other);
+        identify(flow, &self.catalogue);
     }
 
     /// Finds what the flow's matches want now, takes hold of it, and lets go of what it held.
@@ -376,16 +375,7 @@ impl Engine {
         let mut wants = std::mem::take(&mut self.wants);
         let Some(flow) = self.table.get(id) else { return };
         let view = self.view(flow);
-        let hit = Hit {
-            transport: flow.key.transport(),
-            local: flow.local(),
-            other: flow.other(),
-            local_mac: flow.local_mac(),
-            other_mac: flow.other_mac(),
-            local_direction: flow.sides.local,
-            interface: view.interface,
-            mark: 0,
-        };
+        let hit = hit_of(&view);
         let mut hits = 0;
         for (_, action) in self.config.policy.matches(&view) {
             hits = 1;
@@ -441,13 +431,36 @@ impl Engine {
             }
         }
         if self.limits.keep_ended {
+            let undecided = flow.detection.stage == Stage::Undecided;
             self.detector.give_up(&mut flow);
-            let facts = flow.detection.facts.as_deref();
-            let host = facts.and_then(|f| f.host.as_deref()).or(flow.detection.hint.as_deref());
-            let protocol = facts.map(|facts| facts.protocol.name);
-            flow.detection.app = self.catalogue.identify(host, protocol, flow.other().addr);
-            out.ended.push(Ended { flow, reason });
+            identify(&mut flow, &self.catalogue);
+            out.ended.push(Ended { flow, reason, undecided });
         }
+    }
+}
+
+/// Names the application by what is known of the flow.
+fn identify(flow: &mut Flow, catalogue: &Catalogue) {
+    let other = flow.other().addr;
+    let detection = &mut flow.detection;
+    let facts = detection.facts.as_deref();
+    let host = facts.and_then(|facts| facts.host.as_deref()).or(detection.hint.as_deref());
+    let protocol = facts.map(|facts| facts.protocol.name);
+    detection.app = catalogue.identify(host, protocol, other);
+}
+
+/// What targets need of a flow.
+fn hit_of<'v>(view: &View<'v>) -> Hit<'v> {
+    let flow = view.flow;
+    Hit {
+        transport: flow.key.transport(),
+        local: flow.local(),
+        other: flow.other(),
+        local_mac: flow.local_mac(),
+        other_mac: flow.other_mac(),
+        local_direction: flow.sides.local,
+        interface: view.interface,
+        mark: 0,
     }
 }
 

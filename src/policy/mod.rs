@@ -1,9 +1,11 @@
 //! What to do about which flow: exemptions and actions, in their order.
 
+mod explain;
 mod fields;
 mod names;
 mod view;
 
+pub use explain::{Decisive, Explained};
 pub use fields::schema;
 pub use names::{Vocabularies, protocols};
 pub use view::View;
@@ -16,6 +18,8 @@ use crate::interface::InterfaceFilter;
 pub struct Action {
     /// Its key in the configuration.
     pub name: String,
+    /// Off: never evaluated.
+    pub enabled: bool,
     /// Flows of these interfaces only.
     pub interface: InterfaceFilter,
     /// Which flows it is about.
@@ -37,25 +41,74 @@ pub struct Policy {
     pub actions: Vec<Action>,
 }
 
+/// Why an action does not match a flow: the first check, in their order, that it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It is switched off.
+    Disabled,
+    /// The earlier action of that number matched, and no later one is evaluated.
+    Halted(usize),
+    /// It is about other interfaces.
+    Interface,
+    /// The global exemption of that number holds.
+    Exempt(usize),
+    /// Its own exemption of that number holds.
+    OwnExemption(usize),
+    /// Its criteria do not hold.
+    Criteria,
+}
+
 impl Policy {
     /// The actions that match a flow, in order, with their numbers.
     pub fn matches<'p>(&'p self, view: &'p View<'_>) -> impl Iterator<Item = (usize, &'p Action)> {
-        let exempt = self.exemptions.iter().any(|criteria| criteria.matches(view));
-        let actions: &[Action] = if exempt { &[] } else { &self.actions };
-        let mut halted = false;
-        actions.iter().enumerate().filter(move |(_, action)| {
-            let matched = !halted && action.holds(view);
-            halted |= matched && action.halt_on_match;
-            matched
-        })
+        let mut walk = Walk::new(self, view);
+        let actions = self.actions.iter().enumerate();
+        actions.filter(move |(number, action)| walk.obstacle(*number, action, view).is_none())
     }
 }
 
-impl Action {
-    /// Interface, exemptions, criteria: in the order of their cost.
-    fn holds(&self, view: &View<'_>) -> bool {
-        self.interface.holds(view.interface)
-            && !self.exemptions.iter().any(|criteria| criteria.matches(view))
-            && self.criteria.matches(view)
+/// One way through the actions of a policy. All that evaluates goes this way.
+struct Walk {
+    exempt: Option<usize>,
+    halted: Option<usize>,
+}
+
+impl Walk {
+    fn new(policy: &Policy, view: &View<'_>) -> Self {
+        Walk { exempt: first(&policy.exemptions, view), halted: None }
     }
+
+    /// What keeps the next action, which has that number, from matching.
+    fn obstacle(&mut self, number: usize, action: &Action, view: &View<'_>) -> Option<Obstacle> {
+        let obstacle = self.check(action, view);
+        if obstacle.is_none() && action.halt_on_match {
+            self.halted = Some(number);
+        }
+        obstacle
+    }
+
+    /// The checks in their order (spec section 1.3).
+    fn check(&self, action: &Action, view: &View<'_>) -> Option<Obstacle> {
+        if !action.enabled {
+            return Some(Obstacle::Disabled);
+        }
+        if let Some(number) = self.halted {
+            return Some(Obstacle::Halted(number));
+        }
+        if !action.interface.holds(view.interface) {
+            return Some(Obstacle::Interface);
+        }
+        if let Some(number) = self.exempt {
+            return Some(Obstacle::Exempt(number));
+        }
+        if let Some(number) = first(&action.exemptions, view) {
+            return Some(Obstacle::OwnExemption(number));
+        }
+        (!action.criteria.matches(view)).then_some(Obstacle::Criteria)
+    }
+}
+
+/// The first that holds.
+fn first(exemptions: &[Criteria], view: &View<'_>) -> Option<usize> {
+    exemptions.iter().position(|criteria| criteria.matches(view))
 }

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::fields;
+use super::fields::{self, schema};
 use super::names::common_number;
 use crate::app::category::protocol_category;
 use crate::app::{App, Catalogue, Category};
-use crate::criteria::{FieldId, Subject, Value};
+use crate::criteria::{FieldId, Kind, Subject, Value, Vocabulary};
 use crate::facts::{Detail, Facts, Protocol};
 use crate::flow::Flow;
 use crate::interface::Interface;
@@ -28,9 +28,21 @@ impl Subject for View<'_> {
         fields::getter(field).is_some_and(|getter| getter(self, test))
     }
 
-    fn name(&self, _: FieldId, id: u32) -> Option<&str> {
-        let app = self.app().filter(|app| app.id == id).map(|app| app.tag);
-        app.or_else(|| self.protocol().filter(|p| u32::from(p.id) == id).map(|p| p.name))
+    fn name(&self, field: FieldId, id: u32) -> Option<&str> {
+        let (Kind::Name(vocabulary) | Kind::Id(vocabulary)) = schema().field(field)?.kind else {
+            return None;
+        };
+        let app_category = self.app().map(|app| app.category.tag);
+        let protocol_category = self.protocol_category().map(|category| category.tag);
+        match vocabulary {
+            _ if id == 0 => Some("none"),
+            Vocabulary::Application => self.app().map(|app| app.tag),
+            Vocabulary::Protocol => self.protocol().map(|protocol| protocol.name),
+            Vocabulary::ApplicationCategory => app_category,
+            Vocabulary::ProtocolCategory => protocol_category,
+            Vocabulary::Category => app_category.or(protocol_category),
+            _ => None,
+        }
     }
 }
 
