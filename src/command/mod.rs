@@ -2,7 +2,9 @@
 
 mod check;
 mod explain;
+mod list;
 mod log;
+mod lookup;
 mod options;
 mod replay;
 mod run;
@@ -27,7 +29,17 @@ struct Command {
 }
 
 /// Every command there is.
-static COMMANDS: &[&Command] = &[&replay::REPLAY, &run::RUN, &check::CHECK, &explain::EXPLAIN];
+static COMMANDS: &[&Command] = &[
+    &replay::REPLAY,
+    &run::RUN,
+    &check::CHECK,
+    &explain::EXPLAIN,
+    &lookup::LOOKUP,
+    &list::APPS,
+    &list::PROTOCOLS,
+    &list::CATEGORIES,
+    &list::FIELDS,
+];
 
 /// How a command that ran to its end went.
 enum Outcome {
@@ -114,7 +126,7 @@ fn help(options: &Options) -> std::io::Result<Outcome> {
         for command in COMMANDS {
             writeln!(
                 out,
-                "  {:<8} {}\n           nfa {}",
+                "  {:<10} {}\n             nfa {}",
                 command.name, command.doc, command.usage
             )?;
         }

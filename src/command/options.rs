@@ -84,6 +84,13 @@ pub enum UsageError {
         /// As written.
         argument: String,
     },
+    /// A second argument to a command that takes one.
+    OneArgument {
+        /// The command.
+        command: &'static str,
+        /// As written.
+        argument: String,
+    },
     /// An option's value.
     Value {
         /// The option.
@@ -122,6 +129,9 @@ impl fmt::Display for UsageError {
             Self::Needs { command, what } => write!(f, "{command} needs {what}"),
             Self::Unexpected { command, argument } => {
                 write!(f, "{command} takes no argument, found '{argument}'")
+            }
+            Self::OneArgument { command, argument } => {
+                write!(f, "{command} takes one argument at most, found '{argument}'")
             }
             Self::Value { option, found, expected } => {
                 write!(f, "{option} '{found}': {expected}")
