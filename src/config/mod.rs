@@ -3,8 +3,10 @@
 
 mod check;
 mod locate;
+mod syntax;
 
 pub use locate::Position;
+pub use syntax::SyntaxError;
 
 use std::fmt;
 use std::io;
@@ -71,6 +73,11 @@ pub enum Problem {
         /// Why it does nothing.
         reason: &'static str,
     },
+    /// A key stands twice in one object; only the last counts.
+    Duplicate {
+        /// Where it stood before.
+        first: Position,
+    },
     /// Valid, but this version does not do it yet.
     NotYet {
         /// What it would do.
@@ -111,7 +118,7 @@ pub enum ConfigError {
         /// Its path.
         path: PathBuf,
         /// What and where.
-        source: serde_json::Error,
+        source: SyntaxError,
     },
     /// It is JSON but no object.
     NoObject {
@@ -149,8 +156,10 @@ pub fn parse(
     path: &Path,
     catalogue: &crate::app::Catalogue,
 ) -> Result<(Config, Vec<Finding>), ConfigError> {
-    let value: serde_json::Value = serde_json::from_str(text)
-        .map_err(|source| ConfigError::Syntax { path: path.to_owned(), source })?;
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| {
+        let source = SyntaxError::new(text, &error);
+        ConfigError::Syntax { path: path.to_owned(), source }
+    })?;
     if !value.is_object() {
         return Err(ConfigError::NoObject { path: path.to_owned() });
     }
@@ -164,6 +173,13 @@ pub fn parse(
             problem,
         })
         .collect();
+    // The reader of JSON keeps the last of several and says nothing.
+    findings.extend(locate::duplicates(text).into_iter().map(|duplicate| Finding {
+        severity: Severity::Error,
+        position: duplicate.again,
+        path: duplicate.path,
+        problem: Problem::Duplicate { first: duplicate.first },
+    }));
     // A default is read once for each target that uses it.
     findings.sort_by_key(|finding| (finding.position.line, finding.position.column));
     findings.dedup();
@@ -190,6 +206,11 @@ impl fmt::Display for Problem {
                 write!(f, "no target \"{name}\", skipped")
             }
             Self::IdleTarget { name, reason } => write!(f, "target \"{name}\" {reason}, skipped"),
+            Self::Duplicate { first } => write!(
+                f,
+                "written before, at {}:{}: that one is ignored, only this one counts",
+                first.line, first.column
+            ),
             Self::NotYet { what } => write!(f, "{what} is not supported yet, ignored"),
         }
     }
@@ -208,7 +229,8 @@ impl fmt::Display for ConfigError {
                 )
             }
             Self::Syntax { path, source } => {
-                write!(f, "{}: error: not valid JSON: {source}", path.display())
+                let Position { line, column } = source.position;
+                write!(f, "{}:{line}:{column}: error: {source}", path.display())
             }
             Self::NoObject { path } => {
                 write!(f, "{}: error: expected a JSON object, such as {{}}", path.display())
