@@ -198,6 +198,16 @@ impl<'a> Object<'a> {
 
     /// A list of texts with their paths; a single text counts as a list of one.
     pub fn texts(&self, key: &'static str) -> Vec<(&'a str, String)> {
+        self.texts_such_as(key, "a text", "a list of texts")
+    }
+
+    /// As [`Object::texts`]; messages say that one item or the list was expected, in those words.
+    pub fn texts_such_as(
+        &self,
+        key: &'static str,
+        one: &'static str,
+        list: &'static str,
+    ) -> Vec<(&'a str, String)> {
         let Some((value, path)) = self.value(key) else { return Vec::new() };
         match value {
             Value::String(text) => vec![(text, path)],
@@ -208,17 +218,21 @@ impl<'a> Object<'a> {
                     let path = join(&path, &position.to_string());
                     match item {
                         Value::String(text) => Some((text.as_str(), path)),
-                        other => self.wrong_type(path, "a text", other),
+                        other => self.wrong_type(path, one, other),
                     }
                 })
                 .collect(),
-            other => self.wrong_type(path, "a list of texts", other).unwrap_or_default(),
+            other => self.wrong_type(path, list, other).unwrap_or_default(),
         }
     }
 
     /// The members of an object of objects, in document order.
     pub fn members(&self, key: &'static str) -> Vec<(&'a str, Object<'a>)> {
         let Some((value, path)) = self.value(key) else { return Vec::new() };
+        if !value.is_object() {
+            let expected = "an object of named objects, such as {\"name\": {...}}";
+            return self.wrong_type(path, expected, value).unwrap_or_default();
+        }
         let Some(object) = Object::read(value, &path, self.findings) else { return Vec::new() };
         object
             .map

@@ -71,6 +71,24 @@ impl NetworkIndex {
         }
     }
 
+    /// The longest prefix that holds `addr`, for people.
+    pub fn around(&self, addr: IpAddr) -> Option<Network> {
+        self.longest(addr)?;
+        let addr = addr.to_canonical();
+        let longest = if addr.is_ipv4() { 32 } else { 128 };
+        let holds = |network: &Network| match network.addr() {
+            IpAddr::V4(first) => {
+                let hosts = u32::MAX.checked_shr(network.prefix_bits().into()).unwrap_or(0);
+                has(&self.v4, u32::from(first), u32::from(first) | hosts)
+            }
+            IpAddr::V6(first) => {
+                let hosts = u128::MAX.checked_shr(network.prefix_bits().into()).unwrap_or(0);
+                has(&self.v6, u128::from(first), u128::from(first) | hosts)
+            }
+        };
+        (0..=longest).rev().filter_map(|bits| Network::new(addr, bits).ok()).find(holds)
+    }
+
     /// Networks in it.
     pub fn len(&self) -> usize {
         self.v4.len().saturating_add(self.v6.len())
@@ -87,6 +105,12 @@ impl NetworkIndex {
         let v6 = self.v6.capacity().saturating_mul(size_of::<Row<u128>>());
         v4.saturating_add(v6)
     }
+}
+
+/// Whether there is a row of exactly those ends.
+fn has<A: Copy + Ord>(rows: &[Row<A>], first: A, last: A) -> bool {
+    let at = rows.partition_point(|row| (row.first, last) < (first, row.last));
+    rows.get(at).is_some_and(|row| row.first == first && row.last == last)
 }
 
 fn row<A>(first: A, last: A, value: u16) -> Row<A> {
@@ -169,6 +193,12 @@ mod tests {
         ] {
             assert_eq!(index.longest(addr.parse().unwrap()), value, "{addr}");
         }
+        let around = |addr: &str| index.around(addr.parse().unwrap()).map(|n| n.to_string());
+        assert_eq!(around("10.1.1.7").as_deref(), Some("10.1.1.7"));
+        assert_eq!(around("10.1.0.9").as_deref(), Some("10.1.0.0/16"));
+        assert_eq!(around("::ffff:10.9.0.1").as_deref(), Some("10.0.0.0/8"));
+        assert_eq!(around("2001:db8:1::9").as_deref(), Some("2001:db8:1::/48"));
+        assert_eq!(around("11.0.0.0"), None);
     }
 
     #[test]

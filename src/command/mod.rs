@@ -1,11 +1,15 @@
 //! The commands of the program, one file each.
 
 mod check;
+mod explain;
+mod list;
 mod log;
+mod lookup;
 mod options;
 mod replay;
 mod run;
 mod summary;
+mod told;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -25,7 +29,17 @@ struct Command {
 }
 
 /// Every command there is.
-static COMMANDS: &[&Command] = &[&replay::REPLAY, &run::RUN, &check::CHECK];
+static COMMANDS: &[&Command] = &[
+    &replay::REPLAY,
+    &run::RUN,
+    &check::CHECK,
+    &explain::EXPLAIN,
+    &lookup::LOOKUP,
+    &list::APPS,
+    &list::PROTOCOLS,
+    &list::CATEGORIES,
+    &list::FIELDS,
+];
 
 /// How a command that ran to its end went.
 enum Outcome {
@@ -112,7 +126,7 @@ fn help(options: &Options) -> std::io::Result<Outcome> {
         for command in COMMANDS {
             writeln!(
                 out,
-                "  {:<8} {}\n           nfa {}",
+                "  {:<10} {}\n             nfa {}",
                 command.name, command.doc, command.usage
             )?;
         }
@@ -153,6 +167,16 @@ fn load_catalogue(options: &Options, mut report: impl FnMut(String)) -> Catalogu
     let (catalogue, findings) = Catalogue::load(&folder);
     findings.iter().for_each(|finding| report(finding.to_string()));
     catalogue
+}
+
+/// The application whose tag or short name is closest to `name`.
+fn nearest_app(catalogue: &Catalogue, name: &str) -> Option<String> {
+    let mut nearest = nfa::spelling::Nearest::new(name);
+    for app in catalogue.iter() {
+        nearest.consider(app.short_name(), app.tag);
+        nearest.consider(app.tag, app.tag);
+    }
+    nearest.found()
 }
 
 /// Loads a configuration; its findings are told through `report`. `None` if none of it can be

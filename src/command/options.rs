@@ -16,6 +16,8 @@ pub const FLAGS: &[(&str, &str)] = &[
     ("--interface NAME", "capture here instead of where the configuration says"),
     ("--local NETWORK", "replay: these addresses are the LAN's too (repeatable)"),
     ("--max-flows N", "most live flows (default: 8192)"),
+    ("--flow FLOW", "explain: a flow in words, such as 'tcp 192.168.1.10:40000 203.0.113.9:443'"),
+    ("--json", "explain and lists: JSON instead of text"),
     ("--no-expiry", "replay: flows live to the end of the capture"),
     ("--quiet", "replay: no lines for flows and set changes"),
     ("--summary", "replay: a table at the end"),
@@ -40,6 +42,10 @@ pub struct Options {
     pub local: Vec<Network>,
     /// `--max-flows`.
     pub max_flows: Option<usize>,
+    /// `--flow`.
+    pub flows: Vec<String>,
+    /// `--json`.
+    pub json: bool,
     /// `--no-expiry`.
     pub no_expiry: bool,
     /// `--quiet`.
@@ -73,6 +79,13 @@ pub enum UsageError {
     },
     /// An argument that the command has no use for.
     Unexpected {
+        /// The command.
+        command: &'static str,
+        /// As written.
+        argument: String,
+    },
+    /// A second argument to a command that takes one.
+    OneArgument {
         /// The command.
         command: &'static str,
         /// As written.
@@ -117,6 +130,9 @@ impl fmt::Display for UsageError {
             Self::Unexpected { command, argument } => {
                 write!(f, "{command} takes no argument, found '{argument}'")
             }
+            Self::OneArgument { command, argument } => {
+                write!(f, "{command} takes one argument at most, found '{argument}'")
+            }
             Self::Value { option, found, expected } => {
                 write!(f, "{option} '{found}': {expected}")
             }
@@ -153,6 +169,10 @@ impl Options {
                     }
                     options.max_flows = Some(flows);
                 }
+                Arg::Long("flow") => {
+                    options.flows.push(parser.value()?.to_string_lossy().into_owned());
+                }
+                Arg::Long("json") => options.json = true,
                 Arg::Long("no-expiry") => options.no_expiry = true,
                 Arg::Long("quiet") => options.quiet = true,
                 Arg::Long("summary") => options.summary = true,

@@ -175,16 +175,16 @@ impl<'a> Check<'a> {
         let targets = self.targets_of(object);
         let schedule = schedule::read(object);
         let criteria = self.criteria(object)?;
-        let action = Action {
+        Some(Action {
             name: name.to_owned(),
+            enabled,
             schedule: schedule?,
             interface,
             criteria,
             exemptions,
             targets,
             halt_on_match,
-        };
-        enabled.then_some(action)
+        })
     }
 
     fn criteria(&mut self, object: &Object<'a>) -> Option<Criteria> {
@@ -195,7 +195,8 @@ impl<'a> Check<'a> {
                 return None;
             }
         };
-        let texts = object.texts("criteria");
+        let (one, list) = ("an expression as a text", "an expression as a text, or a list of them");
+        let texts = object.texts_such_as("criteria", one, list);
         let written = if let Value::Array(items) = value { items.len() } else { 1 };
         if written != texts.len() {
             return None; // a value of another type was reported
@@ -208,7 +209,8 @@ impl<'a> Check<'a> {
     /// One bad exemption is refused alone. Without it the action covers more than was wanted, so
     /// it is an error, which the exit status of `nfa check` shows.
     fn exemptions(&mut self, object: &Object<'a>) -> Vec<Criteria> {
-        let entries = object.texts("exemptions");
+        let one = "a text such as \"192.168.1.1\" or \"app == 'youtube';\"";
+        let entries = object.texts_such_as("exemptions", one, "a list of texts");
         entries
             .into_iter()
             .filter_map(|(text, path)| {

@@ -4,8 +4,10 @@
 mod check;
 mod locate;
 mod schedule;
+mod syntax;
 
 pub use locate::Position;
+pub use syntax::SyntaxError;
 
 use std::fmt;
 use std::io;
@@ -80,6 +82,11 @@ pub enum Problem {
         /// Why it does nothing.
         reason: &'static str,
     },
+    /// A key stands twice in one object; only the last counts.
+    Duplicate {
+        /// Where it stood before.
+        first: Position,
+    },
     /// Valid, but this version does not do it yet.
     NotYet {
         /// What it would do.
@@ -120,7 +127,7 @@ pub enum ConfigError {
         /// Its path.
         path: PathBuf,
         /// What and where.
-        source: serde_json::Error,
+        source: SyntaxError,
     },
     /// It is JSON but no object.
     NoObject {
@@ -178,8 +185,10 @@ pub fn parse(
 }
 
 fn object(text: &str, path: &Path) -> Result<Value, ConfigError> {
-    let root: Value = serde_json::from_str(text)
-        .map_err(|source| ConfigError::Syntax { path: path.to_owned(), source })?;
+    let root: Value = serde_json::from_str(text).map_err(|error| {
+        let source = SyntaxError::new(text, &error);
+        ConfigError::Syntax { path: path.to_owned(), source }
+    })?;
     if root.is_object() { Ok(root) } else { Err(ConfigError::NoObject { path: path.to_owned() }) }
 }
 
@@ -199,6 +208,13 @@ fn checked(
             problem,
         })
         .collect();
+    // The reader of JSON keeps the last of several and says nothing.
+    findings.extend(locate::duplicates(text).into_iter().map(|duplicate| Finding {
+        severity: Severity::Error,
+        position: duplicate.again,
+        path: duplicate.path,
+        problem: Problem::Duplicate { first: duplicate.first },
+    }));
     // A default is read once for each target that uses it.
     findings.sort_by_key(|finding| (finding.position.line, finding.position.column));
     findings.dedup();
@@ -225,6 +241,11 @@ impl fmt::Display for Problem {
                 write!(f, "no target \"{name}\", skipped")
             }
             Self::IdleTarget { name, reason } => write!(f, "target \"{name}\" {reason}, skipped"),
+            Self::Duplicate { first } => write!(
+                f,
+                "written before, at {}:{}: that one is ignored, only this one counts",
+                first.line, first.column
+            ),
             Self::NotYet { what } => write!(f, "{what} is not supported yet, ignored"),
         }
     }
@@ -243,7 +264,8 @@ impl fmt::Display for ConfigError {
                 )
             }
             Self::Syntax { path, source } => {
-                write!(f, "{}: error: not valid JSON: {source}", path.display())
+                let Position { line, column } = source.position;
+                write!(f, "{}:{line}:{column}: error: {source}", path.display())
             }
             Self::NoObject { path } => {
                 write!(f, "{}: error: expected a JSON object, such as {{}}", path.display())

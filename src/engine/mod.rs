@@ -3,6 +3,7 @@
 mod clock;
 mod detect;
 mod elements;
+mod explain;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::wire::Packet;
 use clock::WallClock;
 use detect::{Detector, Progress};
 use elements::Elements;
+pub use explain::{Explained, Fired};
 
 /// Bounds and habits of an engine.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +72,8 @@ pub struct Ended {
     pub flow: Flow,
     /// Why.
     pub reason: Reason,
+    /// Nobody had named it before its end, so no action was evaluated.
+    pub undecided: bool,
 }
 
 /// What the engine asks for and reports, in order. The caller empties it.
@@ -392,16 +396,7 @@ impl Engine {
         let mut wants = std::mem::take(&mut self.wants);
         let Some(flow) = self.table.get(id) else { return };
         let view = self.view(flow);
-        let hit = Hit {
-            transport: flow.key.transport(),
-            local: flow.local(),
-            other: flow.other(),
-            local_mac: flow.local_mac(),
-            other_mac: flow.other_mac(),
-            local_direction: flow.sides.local,
-            interface: view.interface,
-            mark: 0,
-        };
+        let hit = hit_of(&view);
         let mut hits = 0;
         for (_, action) in self.config.policy.matches(&view, &self.timetable) {
             hits = 1;
@@ -457,9 +452,10 @@ impl Engine {
             }
         }
         if self.limits.keep_ended {
+            let undecided = flow.detection.stage == Stage::Undecided;
             self.detector.give_up(&mut flow);
             classify(&mut flow, &self.catalogue, &self.config.lists.categories);
-            out.ended.push(Ended { flow, reason });
+            out.ended.push(Ended { flow, reason, undecided });
         }
     }
 }
@@ -473,4 +469,19 @@ fn classify(flow: &mut Flow, catalogue: &Catalogue, lists: &CategoryLists) {
     let protocol = facts.map(|facts| facts.protocol.name);
     detection.app = catalogue.identify(host, protocol, other);
     detection.domain_categories = host.map_or_else(Box::default, |host| lists.of_host(host));
+}
+
+/// What targets need of a flow.
+fn hit_of<'v>(view: &View<'v>) -> Hit<'v> {
+    let flow = view.flow;
+    Hit {
+        transport: flow.key.transport(),
+        local: flow.local(),
+        other: flow.other(),
+        local_mac: flow.local_mac(),
+        other_mac: flow.other_mac(),
+        local_direction: flow.sides.local,
+        interface: view.interface,
+        mark: 0,
+    }
 }
