@@ -336,6 +336,17 @@ pub fn interface_index(name: &str) -> Option<u32> {
     (index != 0).then_some(index)
 }
 
+/// What Linux calls CAP_NET_RAW (capability.h): to capture.
+pub const CAP_NET_RAW: u32 = 13;
+
+/// Whether the process has that capability; taken for granted where `/proc` does not tell.
+pub fn has_capability(number: u32) -> bool {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return true };
+    let digits = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let set = digits.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+    set.is_none_or(|set| set.checked_shr(number).is_some_and(|rest| rest & 1 == 1))
+}
+
 /// Whose rights this process has; 0 is root.
 pub fn effective_uid() -> u32 {
     // SAFETY: geteuid takes nothing and cannot fail.

@@ -25,6 +25,12 @@ pub const FLAGS: &[(&str, &str)] = &[
     ("-V, --version", "the version"),
 ];
 
+/// The names among [`FLAGS`], without values.
+fn option_names() -> impl Iterator<Item = &'static str> {
+    let words = FLAGS.iter().flat_map(|(flag, _)| flag.split([' ', ',']));
+    words.filter(|word| word.starts_with("--"))
+}
+
 /// What the command line says.
 #[derive(Debug, Default)]
 pub struct Options {
@@ -121,7 +127,7 @@ impl From<lexopt::Error> for UsageError {
 impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoCommand => f.write_str("expected a command, such as replay, run or check"),
+            Self::NoCommand => f.write_str("expected a command, such as run, check or replay"),
             Self::UnknownCommand { name, nearest: Some(nearest) } => {
                 write!(f, "no command '{name}'; did you mean '{nearest}'?")
             }
@@ -135,6 +141,13 @@ impl fmt::Display for UsageError {
             }
             Self::Value { option, found, expected } => {
                 write!(f, "{option} '{found}': {expected}")
+            }
+            Self::Parser(lexopt::Error::UnexpectedOption(option)) => {
+                write!(f, "no option '{option}'")?;
+                match spelling::nearest(option, option_names()) {
+                    Some(nearest) => write!(f, "; did you mean '{nearest}'?"),
+                    None => Ok(()),
+                }
             }
             Self::Parser(error) => error.fmt(f),
         }

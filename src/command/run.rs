@@ -69,6 +69,8 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     let Some((config, catalogue)) = load(&options, &path, &mut log) else {
         return Err(Failure::Message(format!("{}: no usable configuration", path.display())));
     };
+    let interfaces = interfaces(&options, &config);
+    may_capture(&interfaces)?;
     let keeper = match Keeper::open() {
         Ok(keeper) => Some(keeper),
         Err(error) => {
@@ -76,7 +78,6 @@ fn run(options: Options) -> Result<Outcome, Failure> {
             None
         }
     };
-    let interfaces = interfaces(&options, &config);
     let mut limits = Limits::default();
     if let Some(flows_max) = options.max_flows.or(config.flows_max) {
         limits.flows_max = flows_max;
@@ -99,6 +100,20 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     let result = daemon.serve(&signals);
     daemon.close();
     result
+}
+
+/// An interface that is not there yet is waited for; rights that are not there never come.
+fn may_capture(interfaces: &[Interface]) -> Result<(), Failure> {
+    let packets = interfaces.iter().find(|interface| !interface.name.starts_with("nflog"));
+    match packets {
+        Some(Interface { name, .. }) if !sys::has_capability(sys::CAP_NET_RAW) => {
+            Err(Failure::Message(format!(
+                "{name}: no permission to capture, run as root or with CAP_NET_RAW and \
+                 CAP_NET_ADMIN"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Catalogue and configuration; findings go to the log.
