@@ -112,8 +112,8 @@ impl Facts {
     }
 }
 
-/// A host name as criteria and the catalogue compare it: lower case, without a port or final dot.
-/// `None` unless it is made of letters, digits, `-`, `_`, `.` and bytes of UTF-8 beyond ASCII
+/// A host name as criteria and the catalogue compare it: lower case, without a port or final dots.
+/// `None` unless it is made of letters, digits, `-`, `_`, `.` and visible characters beyond ASCII
 /// (IDN is A-labels on the wire, but raw UTF-8 is seen), or if it is an empty or over-long name.
 pub fn host_name(bytes: &[u8]) -> Option<Box<str>> {
     let text = std::str::from_utf8(bytes).ok()?.trim_matches(' ');
@@ -121,7 +121,7 @@ pub fn host_name(bytes: &[u8]) -> Option<Box<str>> {
         Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => text,
     };
-    let name = name.strip_suffix('.').unwrap_or(name);
+    let name = name.trim_end_matches('.');
     if name.is_empty() || name.len() > HOST_MAX {
         return None;
     }
@@ -129,8 +129,18 @@ pub fn host_name(bytes: &[u8]) -> Option<Box<str>> {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         return name.bytes().all(legal).then(|| name.to_ascii_lowercase().into_boxed_str());
     }
-    let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c) || !c.is_ascii();
-    name.chars().all(legal).then(|| name.to_lowercase().into_boxed_str())
+    let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c) || is_visible(c);
+    let name = name.chars().all(legal).then(|| name.to_lowercase().into_boxed_str());
+    name.filter(|name| name.len() <= HOST_MAX) // a few capitals are shorter than their small letter
+}
+
+/// Whether a character beyond ASCII may stand in a name that people see in logs and on terminals:
+/// no C1 control, no space, nothing that hides or turns its neighbours (Unicode's format
+/// characters that are in use: zero width, direction, byte order mark).
+fn is_visible(c: char) -> bool {
+    let hides = matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    !c.is_ascii() && !c.is_control() && !c.is_whitespace() && !hides
 }
 
 /// A text detail: control characters become `?`, bytes that are no UTF-8 the replacement
@@ -160,6 +170,11 @@ mod tests {
             (b"example.org:8080", Some("example.org")),
             (b" example.org ", Some("example.org")),
             (b"_service._tcp.local", Some("_service._tcp.local")),
+            (b"example.org...", Some("example.org")),
+            ("b\u{dc}cher.example".as_bytes(), Some("b\u{fc}cher.example")),
+            ("a\u{9b}31m.example".as_bytes(), None),
+            ("a\u{202e}b.example".as_bytes(), None),
+            ("a\u{a0}b.example".as_bytes(), None),
             (b"", None),
             (b".", None),
             (b"a b", None),
@@ -170,6 +185,8 @@ mod tests {
             assert_eq!(host_name(wire).as_deref(), name, "{wire:?}");
         }
         assert_eq!(host_name(&[b'a'; 254]), None);
+        let grows = "\u{23a}".repeat(126); // two bytes each, three in lower case
+        assert_eq!(host_name(grows.as_bytes()), None);
     }
 
     #[test]

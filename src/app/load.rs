@@ -41,6 +41,20 @@ impl Catalogue {
     }
 }
 
+impl Catalogue {
+    /// Adds what a file called `path` would add if it had that text. For the fuzzer.
+    #[doc(hidden)]
+    pub fn add_json(&mut self, path: &Path, text: &str) -> Vec<Finding> {
+        let mut adder = Adder::new(self, path);
+        match (adder.category(), serde_json::from_str(text)) {
+            (Some(category), Ok(value)) => adder.applications(&value, category),
+            (None, _) => adder.report(At::Whole, Problem::FileName),
+            (_, Err(error)) => adder.report(At::Whole, Problem::Json(error)),
+        }
+        adder.finish()
+    }
+}
+
 /// Sorted, so that what is loaded does not depend on the file system.
 fn json_files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
@@ -134,25 +148,33 @@ impl<'a> Adder<'a> {
 
     /// One file, dropped again before the next one is read.
     fn file(&mut self) {
-        let stem = self.path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        let Some(category) = application_category(stem) else {
+        let Some(category) = self.category() else {
             return self.report(At::Whole, Problem::FileName);
         };
         match read(&self.path) {
+            Ok(value) => self.applications(&value, category),
             Err(problem) => self.report(At::Whole, problem),
-            Ok(Value::Object(apps)) => {
-                for (short, app) in &apps {
-                    match app {
-                        Value::Object(app) => self.application(short, app, category),
-                        _ => self.report(
-                            At::App(short),
-                            Problem::Expected("an application: an object with id and name"),
-                        ),
-                    }
-                }
+        }
+    }
+
+    /// What the file's name says.
+    fn category(&self) -> Option<&'static Category> {
+        application_category(self.path.file_stem()?.to_str()?)
+    }
+
+    fn applications(&mut self, value: &Value, category: &'static Category) {
+        let Value::Object(apps) = value else {
+            let problem = Problem::Expected("an object from short names to applications");
+            return self.report(At::Whole, problem);
+        };
+        for (short, app) in apps {
+            match app {
+                Value::Object(app) => self.application(short, app, category),
+                _ => self.report(
+                    At::App(short),
+                    Problem::Expected("an application: an object with id and name"),
+                ),
             }
-            Ok(_) => self
-                .report(At::Whole, Problem::Expected("an object from short names to applications")),
         }
     }
 

@@ -11,6 +11,9 @@ use hashbrown::HashTable;
 use crate::effect::{Effect, Element, SetId};
 use crate::time::Timestamp;
 
+/// Fewer timers than this are never tidied.
+const TIMERS_MIN: usize = 64;
+
 /// Reference-counted members of all sets.
 #[derive(Debug, Default)]
 pub struct Elements {
@@ -124,7 +127,7 @@ impl Elements {
                 let (set, element) = (member.set, member.element.clone());
                 effects.push(Effect::Refresh { set, element, timeout });
             }
-            self.timers.push(Reverse((until, number, slot.turn)));
+            self.look_again(now, until, number);
         }
     }
 
@@ -186,10 +189,23 @@ impl Elements {
 
     /// At half the timeout, so that one lost message costs nothing.
     fn schedule_refresh(&mut self, now: Timestamp, number: u32) {
-        let Some(slot) = self.slots.get(number as usize) else { return };
-        if let Some(timeout) = slot.member.as_ref().and_then(|member| member.timeout) {
-            self.timers.push(Reverse((now.after(timeout / 2), number, slot.turn)));
+        let timeout = member(&self.slots, number).and_then(|member| member.timeout);
+        if let Some(timeout) = timeout {
+            self.look_again(now, now.after(timeout / 2), number);
         }
+    }
+
+    fn look_again(&mut self, now: Timestamp, due: Timestamp, number: u32) {
+        let slots = &self.slots;
+        let turn = |number: u32| slots.get(number as usize).map(|slot| slot.turn);
+        // At the end of time, which a capture can claim, nothing comes after now.
+        let Some(own) = turn(number).filter(|_| due > now) else { return };
+        // A member has one entry that is not void. Those that come and go fast leave many that are.
+        let most = self.slots.len().saturating_mul(2).max(TIMERS_MIN);
+        if self.timers.len() >= most {
+            self.timers.retain(|Reverse((_, number, then))| turn(*number) == Some(*then));
+        }
+        self.timers.push(Reverse((due, number, own)));
     }
 
     fn remove(&mut self, number: u32, effects: &mut Vec<Effect>) {
@@ -304,6 +320,29 @@ mod tests {
         assert_eq!(told(&mut effects), ["add 1 10", "refresh 1 40"]);
         elements.tick(secs(19), &mut effects);
         assert!(effects.is_empty());
+    }
+
+    #[test]
+    fn a_member_that_comes_and_goes_has_few_timers() {
+        let (mut elements, mut effects) = (Elements::default(), Vec::new());
+        let life = (Some(Duration::from_secs(600)), Duration::from_secs(600));
+        for turn in 0..10_000 {
+            let number = elements.acquire(secs(turn / 100), key(1), life, &mut effects);
+            elements.release(secs(turn / 100), number, &mut effects);
+        }
+        assert!(elements.timers.len() <= TIMERS_MIN, "{}", elements.timers.len());
+        elements.tick(secs(100 + 600), &mut effects);
+        assert!(elements.is_empty());
+    }
+
+    #[test]
+    fn time_may_come_to_its_end() {
+        let (mut elements, mut effects) = (Elements::default(), Vec::new());
+        let life = (Some(Duration::from_secs(10)), Duration::ZERO);
+        elements.acquire(secs(0), key(1), life, &mut effects);
+        elements.tick(Timestamp::from_micros(u64::MAX), &mut effects);
+        assert_eq!(told(&mut effects), ["add 1 10", "refresh 1 10"]);
+        assert_eq!(elements.next_deadline(), None);
     }
 
     #[test]

@@ -295,6 +295,15 @@ pub(super) fn describe(request: &Message<'_>) -> (Operation, String) {
     (operation, tuple.map_or(String::new(), |tuple| tuple.to_string()))
 }
 
+/// See [`super::read_anything`].
+pub(super) fn read_anything(message: &Message<'_>, found: &mut Vec<String>) {
+    found.extend(event(message).map(|event| format!("{event:?}")));
+    found.extend(Connection::parse(message.attributes()).map(|connection| {
+        format!("{} {} {:?}", connection.original, connection.reply, connection.labels)
+    }));
+    found.push(describe(message).1);
+}
+
 const fn ask(operation: Operation, object: &str, msg: u8, flags: u16, family: u8) -> Request<'_> {
     let head = Head { kind: Subsystem::Conntrack.kind(msg), flags, family, resource: 0 };
     Request { operation, object, head }

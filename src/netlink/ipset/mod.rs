@@ -239,14 +239,18 @@ pub fn dump(client: &mut Client, set: &str, mut each: impl FnMut(Member)) -> Res
         &request,
         |writer| names(writer, set),
         |reply| {
-            for list in reply.attributes().filter(|attribute| attribute.kind == ATTR_ADT) {
-                let members = list.attributes().filter(|inner| inner.kind == ATTR_DATA);
-                members.filter_map(|data| Member::parse(data.attributes())).for_each(&mut each);
-            }
+            members(reply).for_each(&mut each);
             Ok(())
         },
     )?;
     Ok(())
+}
+
+/// The elements of a list reply.
+fn members<'a>(reply: &Message<'a>) -> impl Iterator<Item = Member> + use<'a> {
+    let lists = reply.attributes().filter(|attribute| attribute.kind == ATTR_ADT);
+    let members = lists.flat_map(|list| list.attributes()).filter(|item| item.kind == ATTR_DATA);
+    members.filter_map(|data| Member::parse(data.attributes()))
 }
 
 /// Whether an element is in a set.
@@ -335,6 +339,13 @@ pub(super) fn describe(request: &Message<'_>) -> (Operation, String) {
         object = format!("{object} {}", member.entry);
     }
     (operation, object)
+}
+
+/// See [`super::read_anything`].
+pub(super) fn read_anything(message: &Message<'_>, found: &mut Vec<String>) {
+    found.extend(Header::parse(message.attributes()).map(|header| format!("{header:?}")));
+    found.extend(members(message).map(|member| member.entry.to_string()));
+    found.push(describe(message).1);
 }
 
 fn command(client: &mut Client, operation: Operation, cmd: u8, set: &str) -> Result<(), Error> {

@@ -143,10 +143,7 @@ pub fn elements(
             &request,
             |writer| set_names(writer, set),
             |reply| {
-                let list = reply.attributes().find(ATTR_ELEMENTS);
-                let all = list.iter().flat_map(|list| list.attributes());
-                all.filter_map(|element| parse_element(element.attributes(), info.key_type))
-                    .for_each(&mut each);
+                list(reply, info.key_type).for_each(&mut each);
                 Ok(())
             },
         )?;
@@ -155,6 +152,13 @@ pub fn elements(
         }
     }
     Ok(())
+}
+
+/// The elements that a message lists.
+fn list<'a>(message: &Message<'a>, key_type: u32) -> impl Iterator<Item = Element> + use<'a> {
+    let list = message.attributes().find(ATTR_ELEMENTS).into_iter();
+    list.flat_map(|list| list.attributes())
+        .filter_map(move |element| parse_element(element.attributes(), key_type))
 }
 
 fn parse_element(attributes: super::attribute::Attributes<'_>, key_type: u32) -> Option<Element> {
@@ -294,6 +298,19 @@ pub(super) fn describe(request: &Message<'_>, key_type: u32) -> (Operation, Stri
         }
         _ => (Operation::Commit, format!("set {set}")),
     }
+}
+
+/// See [`super::read_anything`].
+pub(super) fn read_anything(message: &Message<'_>, found: &mut Vec<String>) {
+    found.extend(event::parse(message, 0).map(|event| format!("{event:?}")));
+    let info = SetInfo::parse(message);
+    let key_type = info.as_ref().map_or(0, |info| info.key_type);
+    let shape = SetShape { fields: Field::ALL.to_vec(), timeout: None, size: None };
+    found.extend(info.map(|info| info.differences(&shape).join(", ")));
+    found.extend(list(message, key_type).map(|element| element.key.to_string()));
+    // The type of four fields: ipv4_addr . inet_proto . inet_service . ipv4_addr.
+    found.extend(list(message, 0x1c_c347).map(|element| element.key.to_string()));
+    found.push(describe(message, key_type).1);
 }
 
 /// Reads a dump to its end; from the start if a change disturbed it.

@@ -1,0 +1,196 @@
+//! The whole pipeline in time: a capture file of the plain kind, whose records may also say that
+//! time passes or that the configuration changes.
+//!
+//! So that any small capture is a seed, the format is pcap's (least significant byte first). The
+//! snap length's two lowest bits choose the limits: 3, as in 65535, are the usual ones.
+//! The highest byte of a record's length on the wire says what it is: 0 a packet, 1 a reload, 2 a
+//! tick, 3 the end of time, 4 flows die at once (`finish`).
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nfa::config::{self, Config};
+use nfa::effect::{Effect, Element, SetId};
+use nfa::engine::{Engine, Limits, Output};
+use nfa::flow::{IdleTimeouts, Locality};
+use nfa::interface::{Interface, Role};
+use nfa::time::Timestamp;
+use nfa::wire::{self, LinkType};
+
+use super::texts::CATALOGUE;
+
+const HEADER_BYTES: usize = 24;
+/// Most records of one input, so that a slow one is not just a long one.
+const MOST_RECORDS: usize = 512;
+/// Longer than any linger below.
+const LONG: Duration = Duration::from_secs(10_000);
+
+/// The configurations that a reload chooses from.
+const CONFIGS: [&str; 4] = [
+    r#"{"targets": {
+        "p": {"target_type": "ipset", "set_name": "p", "type": "hash:ip,port,ip", "ttl": 120},
+        "a": {"target_type": "ipset", "set_name": "a", "ttl": 7},
+        "m": {"target_type": "ipset", "set_name": "m", "type": "hash:mac"}},
+      "actions": {
+        "bt": {"criteria": "protocol == 'bittorrent';", "targets": ["p", "a"], "priority": 1},
+        "yt": {"criteria": "app == 'youtube' || category == 'social-media';", "targets": ["p"]},
+        "all": {"criteria": "*", "targets": ["a", "m"], "priority": 9}},
+      "exemptions": ["protocol == 'dns';"]}"#,
+    r#"{"targets": {
+        "p": {"target_type": "ipset", "set_name": "p", "type": "hash:ip,port", "ttl": 1},
+        "a": {"target_type": "ipset", "set_name": "a"}},
+      "actions": {
+        "any": {"criteria": "detection_complete;", "targets": ["p"], "halt_on_match": true},
+        "x": {"criteria": "detected_hostname == 'rx:[a-m]';", "targets": ["a"]}}}"#,
+    r#"{"reprocess_flows": false, "targets": {
+        "p": {"target_type": "ipset", "set_name": "p", "type": "hash:ip,port", "ttl": 2147483}},
+      "actions": {"any": {"criteria": "other_type == other_remote;", "targets": ["p"],
+        "exemptions": ["ip_version == 6;"]}}}"#,
+    "{}",
+];
+
+/// What the kernel would have, told by effects alone.
+#[derive(Default)]
+pub struct Ledger {
+    members: BTreeSet<(SetId, Element)>,
+}
+
+impl Ledger {
+    /// Takes what was asked. A flow that was evicted may leave a member to the kernel's clock, so
+    /// after evictions a member may be added again.
+    pub fn take(&mut self, effects: &mut Vec<Effect>, evictions: bool) {
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Add { set, element, .. } => {
+                    let new = self.members.insert((set, element.clone()));
+                    assert!(new || evictions, "{element} is added twice");
+                }
+                Effect::Refresh { set, element, timeout } => {
+                    assert!(!timeout.is_zero(), "{element} is refreshed for ever");
+                    assert!(
+                        self.members.contains(&(set, element.clone())),
+                        "{element} is not there"
+                    );
+                }
+                Effect::Remove { set, element } => {
+                    assert!(self.members.remove(&(set, element.clone())), "{element} is not there");
+                }
+            }
+        }
+    }
+
+    /// Compares with what the engine believes to be there.
+    pub fn check(&self, engine: &Engine, evictions: bool) {
+        if evictions {
+            assert!(engine.elements().len() <= self.members.len());
+        } else {
+            assert_eq!(engine.elements().len(), self.members.len());
+        }
+        for (set, element, _) in engine.elements().iter() {
+            assert!(self.members.contains(&(set, element.clone())), "{element} was never added");
+        }
+    }
+}
+
+/// No flow is left after `finish`, and no member once all have lingered enough.
+pub fn check_end(engine: &mut Engine, output: &mut Output, ledger: &mut Ledger, now: Timestamp) {
+    engine.finish(output);
+    let evictions = engine.counters().evicted > 0;
+    ledger.take(&mut output.effects, evictions);
+    ledger.check(engine, evictions);
+    assert!(engine.flows().is_empty());
+    engine.tick(now.after(LONG), output);
+    ledger.take(&mut output.effects, evictions);
+    ledger.check(engine, evictions);
+    // What lives for weeks lingers for weeks.
+    engine.tick(now.after(LONG.saturating_mul(1000)), output);
+    ledger.take(&mut output.effects, evictions);
+    assert!(engine.elements().is_empty(), "{} members are left", engine.elements().len());
+    assert!(evictions || ledger.members.is_empty());
+}
+
+fn number(bytes: &[u8], at: usize) -> u32 {
+    let field = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>());
+    field.map_or(0, |field| u32::from_le_bytes(*field))
+}
+
+fn parsed(text: &str) -> Config {
+    let (config, findings) = config::parse(text, Path::new("fuzz.json"), &CATALOGUE).unwrap();
+    let errors = findings.iter().filter(|f| f.severity == config::Severity::Error).count();
+    assert_eq!(errors, 0, "{findings:?}");
+    config
+}
+
+fn interfaces() -> Vec<Interface> {
+    vec![Interface { name: "br-lan".to_owned(), role: Role::Lan }]
+}
+
+fn limits(choice: u32) -> Limits {
+    let limits = Limits { keep_ended: true, ..Limits::default() };
+    let tight = Limits { flows_max: 6, gatherings_max: 2, hints_max: 3, ..limits };
+    let quick = Duration::from_secs(1);
+    match choice & 3 {
+        0 => tight,
+        1 => Limits { gatherings_max: 1, ..limits },
+        2 => Limits {
+            idle: Some(IdleTimeouts { tcp: quick, other: quick, closing: Duration::ZERO }),
+            ..limits
+        },
+        _ => limits,
+    }
+}
+
+/// Runs a capture.
+pub fn engine(data: &[u8]) {
+    let (head, mut rest) = data.split_at(HEADER_BYTES.min(data.len()));
+    let link = LinkType::from(number(head, 20).cast_signed());
+    let limits = limits(number(head, 16));
+    let catalogue = Arc::clone(&CATALOGUE);
+    let config = parsed(CONFIGS[0]);
+    let mut engine = Engine::new(config, catalogue, interfaces(), Locality::default(), limits);
+    let (mut output, mut ledger) = (Output::default(), Ledger::default());
+    let mut now = Timestamp::ZERO;
+    for _ in 0..MOST_RECORDS {
+        if rest.len() < 16 {
+            break;
+        }
+        let at = Timestamp::from_parts(number(rest, 0).into(), number(rest, 4).into());
+        let [_, _, choice, kind] = number(rest, 12).to_le_bytes();
+        let len = usize::try_from(number(rest, 8)).unwrap().min(rest.len() - 16).min(65_535);
+        let frame = &rest[16..16 + len];
+        rest = &rest[16 + len..];
+        match kind {
+            1 => {
+                let config = parsed(CONFIGS[usize::from(choice) % CONFIGS.len()]);
+                engine.reload(config, Arc::clone(&CATALOGUE), interfaces(), &mut output);
+            }
+            2 => now = now.after(Duration::from_secs(u64::from(choice))),
+            3 => now = Timestamp::from_micros(u64::MAX),
+            4 => engine.finish(&mut output),
+            _ => {
+                now = now.max(at);
+                engine.tick(now, &mut output);
+                if let Ok(packet) = wire::decode(link, frame) {
+                    engine.packet(at, choice, &packet, &mut output);
+                }
+            }
+        }
+        engine.tick(now, &mut output);
+        let evictions = engine.counters().evicted > 0;
+        ledger.take(&mut output.effects, evictions);
+        ledger.check(&engine, evictions);
+        assert!(engine.flows().len() <= limits.flows_max);
+        let gatherings = engine.flows().iter().filter(|(_, f)| f.detection.gathering.is_some());
+        assert!(gatherings.count() <= limits.gatherings_max);
+        if now < Timestamp::from_micros(u64::MAX / 2) {
+            let next = engine.next_deadline();
+            assert!(next.is_none_or(|next| next > now), "nothing is left to do at {now}: {next:?}");
+        }
+        output.ended.clear();
+    }
+    if now < Timestamp::from_micros(u64::MAX / 2) {
+        check_end(&mut engine, &mut output, &mut ledger, now);
+    }
+}
