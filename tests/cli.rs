@@ -196,7 +196,7 @@ fn captures_are_read_compressed_and_from_standard_input() {
 #[test]
 fn a_reader_that_leaves_is_no_error() {
     let captures = ["tests/pcap/dns.pcap"; 400]; // more lines than a pipe holds
-    for command in [&["replay"][..], &["explain", "--config", "tests/lab/headline.json"], &["apps"]]
+    for command in [&["replay"][..], &["explain", "--config", "docs/examples/headline.json"], &["apps"]]
     {
         let captures = if command == ["apps"] { &[][..] } else { &captures };
         let mut child = Command::new(NFA)
@@ -280,7 +280,7 @@ fn flow_lines_have_the_names_of_the_format() {
 
 #[test]
 fn the_summary_is_a_table() {
-    let arguments = ["replay", "--quiet", "--summary", "--config", "tests/lab/headline.json"];
+    let arguments = ["replay", "--quiet", "--summary", "--config", "docs/examples/headline.json"];
     let captures = ["tests/pcap/tls_youtube.pcap", "tests/pcap/bittorrent_dht_v4.pcap"];
     let output = nfa(&[&arguments[..], &captures].concat());
     assert_eq!(output.status.code(), Some(0));
@@ -305,7 +305,7 @@ fn the_summary_is_a_table() {
 fn explanations_name_what_decided() {
     let explain = |flow: &str| {
         let output =
-            nfa(&["explain", "--config", "tests/lab/headline.json", "--flow", flow, "--json"]);
+            nfa(&["explain", "--config", "docs/examples/headline.json", "--flow", flow, "--json"]);
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         serde_json::from_slice::<Value>(&output.stdout).unwrap()
     };
@@ -330,7 +330,7 @@ fn explanations_name_what_decided() {
     assert_eq!(told["actions"][0]["decided_by"], "global_exemption");
 
     let output =
-        nfa(&["explain", "--config", "tests/lab/headline.json", "tests/pcap/tls_twitter.pcap"]);
+        nfa(&["explain", "--config", "docs/examples/headline.json", "tests/pcap/tls_twitter.pcap"]);
     let lines = text(&output.stdout);
     assert!(lines.contains("HTTP/S, netify.twitter (social-media), host twitter.com"), "{lines}");
     assert!(lines.contains("  social: no: its exemption app == 'netify.twitter';"), "{lines}");
@@ -348,7 +348,7 @@ fn explanations_name_what_decided() {
         ("tcp 1.1.1.1:1 2.2.2.2:2 host=x.org", "no protocol is registered for these ports"),
         ("tcp 1.1.1.1:1 2.2.2.2:2 local_ip=1.1.1.1", "no fact 'local_ip'"),
     ] {
-        let output = nfa(&["explain", "--config", "tests/lab/headline.json", "--flow", flow]);
+        let output = nfa(&["explain", "--config", "docs/examples/headline.json", "--flow", flow]);
         assert_eq!(output.status.code(), Some(2), "{flow}");
         assert!(text(&output.stderr).contains(said), "{flow}: {}", text(&output.stderr));
     }

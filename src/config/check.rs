@@ -69,6 +69,7 @@ pub(super) fn check(root: &Value, catalogue: &Catalogue, lists: Lists) -> (Confi
 
 impl<'a> Check<'a> {
     fn read(&mut self, root: &Object<'a>) {
+        root.value("$schema"); // for editors
         root.number("version", VERSION, VERSION);
         let defaults = self.object_at(root, "target_defaults");
         let globals = self.object_at(root, "target_globals");

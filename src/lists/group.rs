@@ -18,6 +18,12 @@ pub const MEMBERS_MAX: usize = 65_536;
 #[derive(Debug, Default)]
 pub struct Groups(BTreeMap<String, Arc<Group>>);
 
+impl FromIterator<(String, Arc<Group>)> for Groups {
+    fn from_iter<I: IntoIterator<Item = (String, Arc<Group>)>>(groups: I) -> Self {
+        Groups(groups.into_iter().collect())
+    }
+}
+
 impl Groups {
     /// Reads every group of a folder.
     pub fn load(dir: &Path, findings: &mut Vec<Finding>) -> Self {
