@@ -196,7 +196,8 @@ fn captures_are_read_compressed_and_from_standard_input() {
 #[test]
 fn a_reader_that_leaves_is_no_error() {
     let captures = ["tests/pcap/dns.pcap"; 400]; // more lines than a pipe holds
-    for command in [&["replay"][..], &["explain", "--config", "docs/examples/headline.json"], &["apps"]]
+    for command in
+        [&["replay"][..], &["explain", "--config", "docs/examples/headline.json"], &["apps"]]
     {
         let captures = if command == ["apps"] { &[][..] } else { &captures };
         let mut child = Command::new(NFA)
