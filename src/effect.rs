@@ -51,22 +51,26 @@ pub enum Part {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Element(pub Box<[Part]>);
 
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Part::Addr(addr) => write!(f, "{addr}"),
+            Part::ProtoPort(transport, port) => write!(f, "{transport}:{port}"),
+            Part::Proto(transport) => write!(f, "{transport}"),
+            Part::Port(port) => write!(f, "{port}"),
+            Part::Mac(mac) => write!(f, "{mac}"),
+            Part::Mark(mark) => write!(f, "{mark:#010x}"),
+            Part::Interface(name) => f.write_str(name),
+        }
+    }
+}
+
 impl fmt::Display for Element {
     /// As `ipset list` prints it: `203.0.113.9,udp:5060,192.168.1.50`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, part) in self.0.iter().enumerate() {
-            if position > 0 {
-                f.write_str(",")?;
-            }
-            match part {
-                Part::Addr(addr) => write!(f, "{addr}")?,
-                Part::ProtoPort(transport, port) => write!(f, "{transport}:{port}")?,
-                Part::Proto(transport) => write!(f, "{transport}")?,
-                Part::Port(port) => write!(f, "{port}")?,
-                Part::Mac(mac) => write!(f, "{mac}")?,
-                Part::Mark(mark) => write!(f, "{mark:#010x}")?,
-                Part::Interface(name) => f.write_str(name)?,
-            }
+            let between = if position > 0 { "," } else { "" };
+            write!(f, "{between}{part}")?;
         }
         Ok(())
     }

@@ -246,6 +246,12 @@ impl<'a> Object<'a> {
         self.report(Severity::Error, path, problem);
     }
 
+    /// Reports that the value at `path` means nothing here; that part is refused.
+    pub fn refuse(&self, path: String, expected: impl Into<String>, found: &str) {
+        let problem = Problem::Value { expected: expected.into(), found: found.to_owned() };
+        self.report(Severity::Error, path, problem);
+    }
+
     /// Reports that a key must be there and is not.
     pub fn missing(&self, key: &str, expected: &'static str) {
         self.report(Severity::Error, self.path_of(key), Problem::Missing { expected });

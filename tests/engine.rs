@@ -278,6 +278,19 @@ fn a_reload_sends_only_differences() {
 }
 
 #[test]
+fn what_a_reload_takes_out_goes_whether_it_lingers_or_flows_are_left_alone() {
+    let without = r#"{"reprocess_flows": false}"#;
+    for option in [r#""linger": 600"#, r#""linger": 0"#] {
+        let mut world = World::new(&one(BITTORRENT, option), Limits::default());
+        world.tcp(CLIENT, PEER, TcpFlags::ACK, &handshake());
+        world.told();
+        world.reload(without);
+        assert_eq!(world.told(), ["-s.v4 203.0.113.9"]);
+        assert!(world.engine.elements().is_empty());
+    }
+}
+
+#[test]
 fn a_full_table_keeps_the_elements_of_flows_it_gave_up() {
     let limits = Limits { flows_max: 16, ..Limits::default() };
     let mut world = World::new(&one(BITTORRENT, r#""ttl": 600"#), limits);

@@ -204,7 +204,7 @@ fn change(engine: &Engine, effect: &Effect, now: Timestamp) -> Option<Value> {
         "at": now.as_millis(),
         "change": change,
         "set": spec.name,
-        "element": element.to_string(),
+        "element": spec.show(element),
     });
     if let (Some(timeout), Value::Object(line)) = (timeout, &mut line) {
         line.insert("timeout".to_owned(), timeout.as_secs().into());

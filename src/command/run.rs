@@ -177,6 +177,8 @@ impl Daemon {
             let mut fds = vec![PollFd::new(signals.as_raw_fd(), Interest::Read)];
             let captures = self.sources.iter().filter_map(|source| source.capture.as_ref());
             fds.extend(captures.map(|capture| PollFd::new(capture.fd(), Interest::Read)));
+            let events = self.keeper.as_ref().and_then(Keeper::event_fd);
+            fds.extend(events.map(|fd| PollFd::new(fd, Interest::Read)));
             sys::poll(&mut fds, Some(deadline.since(sys::monotonic())))
                 .map_err(|error| Failure::Message(format!("poll: {error}")))?;
             while let Some(signal) =
@@ -190,6 +192,9 @@ impl Daemon {
                     Signal::Hangup => self.reload(),
                     Signal::User1 => self.tell_counters(),
                 }
+            }
+            if fds.iter().any(|fd| Some(fd.fd()) == events && fd.is_ready()) {
+                self.notice();
             }
             self.read_frames();
             self.engine.tick(sys::monotonic(), &mut self.output);
@@ -238,6 +243,15 @@ impl Daemon {
             });
         }
         self.output.effects.clear();
+    }
+
+    /// Somebody changed the ruleset.
+    fn notice(&mut self) {
+        let Some(keeper) = &mut self.keeper else { return };
+        let (log, elements) = (&mut self.log, self.engine.elements().iter());
+        keeper.notice(self.engine.sets(), elements, sys::monotonic(), |line| {
+            log.write(Level::Warning, &line);
+        });
     }
 
     fn prepare(&mut self) {

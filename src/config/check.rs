@@ -18,7 +18,7 @@ use crate::target::{self, Sets};
 /// The only version of the format there is.
 const VERSION: u64 = 1;
 /// Target kinds of the format that this version lacks.
-const KINDS_TO_COME: &[&str] = &["nftset", "ctlabel", "ctmark", "log", "sink", "kill", "pftable"];
+const KINDS_TO_COME: &[&str] = &["ctlabel", "ctmark", "log", "sink", "kill", "pftable"];
 /// Most flows a table may be made for.
 const FLOWS_MOST: u64 = 1 << 20;
 

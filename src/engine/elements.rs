@@ -128,6 +128,21 @@ impl Elements {
         }
     }
 
+    /// A set is wanted no more: its members that linger go now.
+    pub fn forget_sets(&mut self, live: &[SetId], effects: &mut Vec<Effect>) {
+        for number in (0..).take(self.slots.len()) {
+            if member(&self.slots, number).is_some_and(|m| m.holders == 0 && !live.contains(&m.set))
+            {
+                self.remove(number, effects);
+            }
+        }
+    }
+
+    /// Whether the member is of one of these sets.
+    pub fn is_of(&self, number: u32, sets: &[SetId]) -> bool {
+        member(&self.slots, number).is_some_and(|member| sets.contains(&member.set))
+    }
+
     /// A flow was evicted though it may live on: a member with a timeout is left to the kernel,
     /// one without goes, since nobody else would ever take it out.
     pub fn abandon(&mut self, number: u32, effects: &mut Vec<Effect>) {

@@ -240,8 +240,22 @@ impl Engine {
             if self.config.reprocess_flows {
                 self.evaluate(id, out);
                 self.table.touch(id);
+            } else {
+                self.release_unwanted(id, out);
             }
         }
+        self.elements.forget_sets(&self.set_ids, &mut out.effects);
+    }
+
+    /// Lets go of what a flow holds of sets that the configuration no longer has.
+    fn release_unwanted(&mut self, id: FlowId, out: &mut Output) {
+        let Some(flow) = self.table.get_mut(id) else { return };
+        let elements = &mut self.elements;
+        let unwanted = flow.held.extract_if(.., |number| !elements.is_of(*number, &self.set_ids));
+        for number in unwanted.collect::<Vec<u32>>() {
+            elements.release(self.now, number, &mut out.effects);
+        }
+        self.table.touch(id);
     }
 
     /// The addresses of the LAN have changed. Flows keep the sides they were given.

@@ -1,11 +1,13 @@
 //! Targets: what a match of an action keeps up to date. One file per kind, one list of kinds.
 
+mod fill;
 mod ipset;
 mod keeper;
+mod nftset;
 mod set;
 
 pub use keeper::Keeper;
-pub use set::{Dimension, Family, Home, SET_NAME_MAX, SetSpec, Sets};
+pub use set::{Dimension, Family, Home, SetSpec, Sets};
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -47,7 +49,7 @@ pub struct Kind {
 }
 
 /// Every kind there is.
-pub static KINDS: &[&Kind] = &[&ipset::IPSET];
+pub static KINDS: &[&Kind] = &[&ipset::IPSET, &nftset::NFTSET];
 
 /// The kind of that name.
 pub fn kind(name: &str) -> Option<&'static Kind> {
