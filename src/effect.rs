@@ -24,8 +24,29 @@ pub struct Hit<'a> {
     pub local_direction: Direction,
     /// Where the flow was seen.
     pub interface: &'a Interface,
-    /// Conntrack mark, where it is known.
+    /// Conntrack mark, as far as nfa set it.
     pub mark: u32,
+    /// Tag of the application.
+    pub application: Option<&'a str>,
+    /// Name of the protocol.
+    pub protocol: Option<&'a str>,
+}
+
+/// What connection tracking finds a flow's connection by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FiveTuple {
+    /// What carries it.
+    pub transport: Transport,
+    /// Where it comes from; of ICMP the sender of the echo request, with the identifier as port.
+    pub source: Endpoint,
+    /// Where it goes to.
+    pub destination: Endpoint,
+}
+
+impl fmt::Display for FiveTuple {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} > {}", self.transport, self.source, self.destination)
+    }
 }
 
 /// One dimension of a set's key.
@@ -108,6 +129,43 @@ pub enum Effect {
         /// What.
         element: Element,
     },
+    /// Labels of a connection, bits 0 to 127, become those of `labels` where `mask` is set.
+    Label {
+        /// Which connection.
+        flow: FiveTuple,
+        /// Those it should have.
+        labels: u128,
+        /// Those that change.
+        mask: u128,
+        /// Whether it is worth a word that the connection has gone.
+        report_gone: bool,
+    },
+    /// Bits of a connection's mark become those of `mark` where `mask` is set.
+    Mark {
+        /// Which connection.
+        flow: FiveTuple,
+        /// The new bits.
+        mark: u32,
+        /// Those that change.
+        mask: u32,
+    },
+    /// The kernel forgets a connection, so that rules see its next packet as one of a new one.
+    Kill {
+        /// Which connection.
+        flow: FiveTuple,
+    },
+}
+
+impl Effect {
+    /// The set that it is about, if it is about one.
+    pub const fn set(&self) -> Option<SetId> {
+        match self {
+            Effect::Add { set, .. } | Effect::Refresh { set, .. } | Effect::Remove { set, .. } => {
+                Some(*set)
+            }
+            Effect::Label { .. } | Effect::Mark { .. } | Effect::Kill { .. } => None,
+        }
+    }
 }
 
 #[cfg(test)]

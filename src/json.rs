@@ -230,6 +230,12 @@ impl<'a> Object<'a> {
             .collect()
     }
 
+    /// An object inside this one.
+    pub fn child(&self, key: &'static str) -> Option<Object<'a>> {
+        let (value, path) = self.value(key)?;
+        Object::read(value, &path, self.findings)
+    }
+
     /// The members of an object as they stand.
     pub fn entries(&self) -> impl Iterator<Item = (&'a str, &'a Value)> {
         self.map.iter().map(|(key, value)| (key.as_str(), value))

@@ -125,6 +125,11 @@ impl World {
                     format!("~{} {element} {}", name(set), timeout.as_secs())
                 }
                 Effect::Remove { set, element } => format!("-{} {element}", name(set)),
+                Effect::Label { flow, labels, mask, .. } => {
+                    format!("label {labels:#x}/{mask:#x} {flow}")
+                }
+                Effect::Mark { flow, mark, mask } => format!("mark {mark:#x}/{mask:#x} {flow}"),
+                Effect::Kill { flow } => format!("kill {flow}"),
             }
         });
         told.collect()
@@ -288,6 +293,43 @@ fn what_a_reload_takes_out_goes_whether_it_lingers_or_flows_are_left_alone() {
         assert_eq!(world.told(), ["-s.v4 203.0.113.9"]);
         assert!(world.engine.elements().is_empty());
     }
+}
+
+#[test]
+fn marks_and_labels_are_of_the_flow_and_go_with_the_match() {
+    let text = r#"{"targets": {
+        "mark": {"target_type": "ctmark", "mark": "0x1", "mask": "0xff0000", "shift": 16},
+        "low": {"target_type": "ctmark", "mark": "0x3", "mask": "0xf"},
+        "label": {"target_type": "ctlabel", "labels": [0, "127"]},
+        "kill": {"target_type": "kill"}},
+        "actions": {"a": {"criteria": "protocol == 'bittorrent';", "targets": ["mark", "label", "kill"]},
+                    "b": {"criteria": "*", "targets": ["low", "label"]}}}"#;
+    let mut world = World::new(text, Limits::default());
+    world.tcp(CLIENT, PEER, TcpFlags::ACK, &handshake());
+    let flow = "tcp 192.168.1.10:5000 > 203.0.113.9:6881";
+    let both = "0x80000000000000000000000000000001";
+    assert_eq!(
+        world.told(),
+        [
+            format!("kill {flow}"),
+            format!("label {both}/{both} {flow}"),
+            format!("mark 0x10003/0xff000f {flow}")
+        ]
+    );
+    world.tcp(PEER, CLIENT, TcpFlags::ACK, b"");
+    world.reload(text);
+    assert!(world.told().is_empty());
+    // The label is still held by the other action.
+    world.reload(&text.replace("protocol == 'bittorrent'", "protocol == 'dns'"));
+    assert_eq!(world.told(), [format!("mark 0x0/0xff0000 {flow}")]);
+    world.reload("{}");
+    assert_eq!(world.told(), [format!("label 0x0/{both} {flow}"), format!("mark 0x0/0xf {flow}")]);
+    // A flow that ends leaves its connection as it is: it may speak again.
+    world.reload(text);
+    world.told();
+    world.tcp(CLIENT, PEER, TcpFlags::RST, b"");
+    world.wait(10);
+    assert!(world.told().is_empty() && world.engine.flows().is_empty());
 }
 
 #[test]

@@ -248,6 +248,7 @@ mod tests {
                     format!("refresh {element} {}", timeout.as_secs())
                 }
                 Effect::Remove { element, .. } => format!("remove {element}"),
+                other => format!("{other:?}"),
             })
             .collect()
     }

@@ -1,5 +1,6 @@
 //! The pipeline without sockets and clocks: packets and time go in, effects come out.
 
+mod claims;
 mod detect;
 mod elements;
 
@@ -19,6 +20,7 @@ use crate::policy::View;
 use crate::target::{Sets, Want};
 use crate::time::Timestamp;
 use crate::wire::Packet;
+use claims::Claims;
 use detect::{Detector, Progress};
 use elements::Elements;
 
@@ -398,8 +400,11 @@ impl Engine {
             other_mac: flow.other_mac(),
             local_direction: flow.sides.local,
             interface: view.interface,
-            mark: 0,
+            mark: flow.carried.as_ref().map_or(0, |carried| carried.mark),
+            application: view.app().map(|app| app.tag),
+            protocol: view.protocol().map(|protocol| protocol.name),
         };
+        let tuple = claims::five_tuple(flow, view.interface.role);
         let mut hits = 0;
         for (_, action) in self.config.policy.matches(&view) {
             hits = 1;
@@ -409,6 +414,7 @@ impl Engine {
         }
         self.counters.hits = self.counters.hits.wrapping_add(hits);
         let mut held = Vec::new();
+        let mut claims = Claims::default();
         for want in wants.drain(..) {
             match want {
                 Want::Member { set, element, timeout, linger } => {
@@ -417,6 +423,7 @@ impl Engine {
                     let effects = &mut out.effects;
                     held.push(self.elements.acquire(self.now, (set, element), life, effects));
                 }
+                other => claims.take(&other),
             }
         }
         self.wants = wants;
@@ -424,6 +431,7 @@ impl Engine {
         for number in std::mem::replace(&mut flow.held, held) {
             self.elements.release(self.now, number, &mut out.effects);
         }
+        claims.settle(&mut flow.carried, tuple, &mut out.effects);
     }
 
     /// Hands on what the packet of a named flow teaches.

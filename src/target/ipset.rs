@@ -1,8 +1,8 @@
 //! `ipset`: keeps an ipset per address family filled with the endpoints of matching flows.
 
 use super::fill::Options;
-use super::set::{Dimension, Home, Sets};
-use super::{Kind, Target};
+use super::set::{Dimension, Home};
+use super::{Context, Kind, Target};
 use crate::json::Object;
 use crate::netlink::ipset::{MOST_NAME_BYTES, MOST_TIMEOUT_SECONDS};
 
@@ -18,11 +18,11 @@ const TYPES: &[(&str, &[Dimension])] = &[
     ("hash:mac", &[Dimension::LocalMac]),
 ];
 
-fn parse(object: &Object<'_>, sets: &mut Sets) -> Option<Box<dyn Target>> {
+fn parse(object: &Object<'_>, context: &mut Context<'_>) -> Option<Box<dyn Target>> {
     let options = Options::read(object, MOST_TIMEOUT_SECONDS.into(), "max_elements");
     let shape = match object.value("type") {
         None => TYPES.first().map(|(_, shape)| *shape),
         Some(_) => object.word("type", TYPES),
     };
-    options.fill(object, &Home::Ipset, shape?, MOST_NAME_BYTES, sets)
+    options.fill(object, &Home::Ipset, shape?, MOST_NAME_BYTES, context.sets)
 }

@@ -1,11 +1,15 @@
 //! Targets: what a match of an action keeps up to date. One file per kind, one list of kinds.
 
+mod ctlabel;
+mod ctmark;
 mod fill;
 mod ipset;
 mod keeper;
+mod kill;
 mod nftset;
 mod set;
 
+pub use ctlabel::LabelNames;
 pub use keeper::Keeper;
 pub use set::{Dimension, Family, Home, SetSpec, Sets};
 
@@ -29,6 +33,31 @@ pub enum Want {
         /// How long it stays after the last flow that wants it.
         linger: Duration,
     },
+    /// Labels of its connection, bits 0 to 127.
+    Labels {
+        /// Which.
+        labels: u128,
+        /// Whether it is worth a word that the connection has gone before it got them.
+        report_gone: bool,
+    },
+    /// Bits of its connection's mark.
+    Mark {
+        /// The bits, none outside the mask.
+        mark: u32,
+        /// Which bits are meant.
+        mask: u32,
+    },
+    /// That the kernel forgets its connection, once.
+    Kill,
+}
+
+/// What targets of one configuration have in common while they are read.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Sets are registered here.
+    pub sets: &'a mut Sets,
+    /// Names of conntrack labels.
+    pub labels: &'a LabelNames,
 }
 
 /// A target of the configuration, ready to use.
@@ -45,11 +74,12 @@ pub struct Kind {
     /// What it does, one line for people.
     pub doc: &'static str,
     /// Reads its own properties. `None` if they are refused; the reasons are among the findings.
-    pub parse: fn(&Object<'_>, &mut Sets) -> Option<Box<dyn Target>>,
+    pub parse: fn(&Object<'_>, &mut Context<'_>) -> Option<Box<dyn Target>>,
 }
 
 /// Every kind there is.
-pub static KINDS: &[&Kind] = &[&ipset::IPSET, &nftset::NFTSET];
+pub static KINDS: &[&Kind] =
+    &[&ipset::IPSET, &nftset::NFTSET, &ctlabel::CTLABEL, &ctmark::CTMARK, &kill::KILL];
 
 /// The kind of that name.
 pub fn kind(name: &str) -> Option<&'static Kind> {

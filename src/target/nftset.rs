@@ -1,8 +1,8 @@
 //! `nftset`: keeps an nft set per address family filled; its key is any concatenation of fields.
 
 use super::fill::{Options, is_name};
-use super::set::{Dimension, Home, Sets};
-use super::{Kind, Target};
+use super::set::{Dimension, Home};
+use super::{Context, Kind, Target};
 use crate::json::Object;
 use crate::netlink::nftables::{MOST_FIELDS, MOST_KEY_BYTES, MOST_NAME_BYTES, Table, TableFamily};
 
@@ -36,7 +36,7 @@ const TABLE_FAMILIES: &[(&str, TableFamily)] = &[
     ("netdev", TableFamily::Netdev),
 ];
 
-fn parse(object: &Object<'_>, sets: &mut Sets) -> Option<Box<dyn Target>> {
+fn parse(object: &Object<'_>, context: &mut Context<'_>) -> Option<Box<dyn Target>> {
     let options = Options::read(object, TTL_MOST, max_elements_key(object));
     let family = match object.value("table_family") {
         None => Some(TableFamily::Inet),
@@ -49,7 +49,7 @@ fn parse(object: &Object<'_>, sets: &mut Sets) -> Option<Box<dyn Target>> {
         return None;
     }
     let home = Home::Nft(Table { family: family?, name: name.to_owned() });
-    options.fill(object, &home, &shape?, MOST_NAME_BYTES, sets)
+    options.fill(object, &home, &shape?, MOST_NAME_BYTES, context.sets)
 }
 
 /// `size` is what published configurations write. The target's own counts before a default's.

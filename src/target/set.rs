@@ -258,6 +258,8 @@ mod tests {
             local_direction: Direction::Original,
             interface: &interface,
             mark: 0,
+            application: None,
+            protocol: None,
         };
         use Dimension::{LocalAddr, LocalMac, OtherAddr, OtherPort, OtherProtoPort, Proto};
         let text = |family, shape: &[Dimension], hit: &Hit<'_>| {

@@ -1,6 +1,7 @@
 //! Keeps the kernel's objects as the engine wants them: makes sets, sends changes, puts back what
-//! others took out, counts errors.
+//! others took out, changes connections, counts errors.
 
+mod conntrack;
 mod ipset;
 mod nft;
 mod tally;
@@ -11,13 +12,18 @@ use std::time::Duration;
 
 use super::set::{Home, SetSpec, Sets};
 use crate::effect::{Effect, Element, SetId};
-use crate::netlink::{Batch, Client, Error, Failure, ipset as kernel_ipset, nftables};
+use crate::netlink::{
+    Batch, Client, Error, Failure, conntrack as kernel_conntrack, ipset as kernel_ipset, nftables,
+};
 use crate::time::Timestamp;
+use conntrack::Connections;
 use nft::Watch;
 use tally::Tallies;
 
 /// The subject of failures that concern no single set.
 const NO_SET: u32 = u32::MAX;
+/// The subject of failures that concern connections; tags from here on are their changes.
+const CONNECTIONS: u32 = 1 << 24;
 
 /// What a set in the kernel was made to keep beside its elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +48,8 @@ enum State {
 struct Lacks {
     ipset: bool,
     nft: bool,
+    /// `None`: nothing of it was wanted yet.
+    conntrack: Option<bool>,
 }
 
 impl Lacks {
@@ -60,6 +68,7 @@ pub struct Keeper {
     batch: Batch,
     states: BTreeMap<SetId, State>,
     watch: Watch,
+    connections: Connections,
     failures: Tallies,
     lacks: Lacks,
 }
@@ -75,6 +84,7 @@ impl Keeper {
             batch: Batch::new(),
             states: BTreeMap::new(),
             watch: Watch::default(),
+            connections: Connections::default(),
             failures: Tallies::default(),
             lacks: Lacks::default(),
         })
@@ -135,33 +145,62 @@ impl Keeper {
         mut tell: impl FnMut(String),
     ) {
         for effect in effects {
-            let (Effect::Add { set, .. }
-            | Effect::Refresh { set, .. }
-            | Effect::Remove { set, .. }) = effect;
-            let Some(spec) = sets.get(*set) else { continue };
-            let Some(&State::Ready(kept)) = self.states.get(set) else { continue };
-            self.batch.set_tag(set.0.into());
-            let batch = &mut self.batch;
-            let pushed = match (effect, &spec.home) {
-                (Effect::Add { element, timeout, .. }, _) => {
-                    add(batch, spec, element, *timeout, kept)
-                }
-                (Effect::Refresh { element, timeout, .. }, Home::Ipset) => {
-                    ipset::add(batch, spec, element, Some(*timeout), kept)
-                }
-                (Effect::Refresh { element, timeout, .. }, Home::Nft(_)) => {
-                    nft::refresh(batch, spec, element, *timeout, kept)
-                }
-                (Effect::Remove { element, .. }, Home::Ipset) => {
-                    ipset::delete(batch, spec, element)
-                }
-                (Effect::Remove { element, .. }, Home::Nft(_)) => nft::delete(batch, spec, element),
-            };
-            if let Err(error) = pushed {
-                self.failures.note(set.0.into(), &error, now, &mut tell);
+            if let Err((subject, error)) = self.push_member(sets, effect) {
+                self.failures.note(subject, &error, now, &mut tell);
+            }
+        }
+        // An element must be there before the rule on its set judges a killed connection anew.
+        if effects.iter().any(|effect| matches!(effect, Effect::Kill { .. })) {
+            self.commit(now, &mut tell);
+        }
+        for effect in effects.iter().filter(|effect| effect.set().is_none()) {
+            if self.lacks_conntrack(&mut tell) {
+                break;
+            }
+            self.batch.set_tag(CONNECTIONS.saturating_add(self.connections.number()));
+            if let Err(error) = self.connections.push(&mut self.batch, effect) {
+                self.failures.note(CONNECTIONS, &error, now, &mut tell);
             }
         }
         self.commit(now, tell);
+    }
+
+    /// Queues a change of a set's members.
+    fn push_member(&mut self, sets: &Sets, effect: &Effect) -> Result<(), (u32, Error)> {
+        let Some(id) = effect.set() else { return Ok(()) };
+        let Some(spec) = sets.get(id) else { return Ok(()) };
+        let Some(&State::Ready(kept)) = self.states.get(&id) else { return Ok(()) };
+        self.batch.set_tag(id.0.into());
+        let batch = &mut self.batch;
+        let pushed = match (effect, &spec.home) {
+            (Effect::Add { element, timeout, .. }, _) => add(batch, spec, element, *timeout, kept),
+            (Effect::Refresh { element, timeout, .. }, Home::Ipset) => {
+                ipset::add(batch, spec, element, Some(*timeout), kept)
+            }
+            (Effect::Refresh { element, timeout, .. }, Home::Nft(_)) => {
+                nft::refresh(batch, spec, element, *timeout, kept)
+            }
+            (Effect::Remove { element, .. }, Home::Ipset) => ipset::delete(batch, spec, element),
+            (Effect::Remove { element, .. }, Home::Nft(_)) => nft::delete(batch, spec, element),
+            _ => Ok(()),
+        };
+        pushed.map_err(|error| (id.0.into(), error))
+    }
+
+    /// Whether the kernel has no connection tracking, which is told once.
+    fn lacks_conntrack(&mut self, mut tell: impl FnMut(String)) -> bool {
+        if let Some(lacks) = self.lacks.conntrack {
+            return lacks;
+        }
+        let lacks = match kernel_conntrack::count(&mut self.client) {
+            Ok(_) => false,
+            Err(error) => {
+                tell(format!("no connection can be marked, labelled or killed: {error}"));
+                error.is_unsupported()
+            }
+        };
+        self.lacks.conntrack = Some(lacks);
+        lacks
     }
 
     /// What is to be polled for reading; [`Keeper::notice`] is called when there is something.
@@ -195,6 +234,11 @@ impl Keeper {
         now: Timestamp,
         mut tell: impl FnMut(String),
     ) {
+        let tag = |batch: &mut Batch, number| batch.set_tag(CONNECTIONS.saturating_add(number));
+        for error in self.connections.push_again(&mut self.batch, tag) {
+            self.failures.note(CONNECTIONS, &error, now, &mut tell);
+        }
+        self.commit(now, &mut tell);
         self.restore_ipset(sets, elements.clone(), now, &mut tell);
         let kept = self.kept(sets, |home| matches!(home, Home::Nft(_)));
         if kept.is_empty() {
@@ -432,9 +476,16 @@ impl Keeper {
             return;
         }
         for Failure { tag, error } in self.client.commit(&mut self.batch) {
-            // Tags are numbers of sets. A set that went away under us is found by the next look.
-            self.failures.note(tag, &error, now, &mut tell);
+            match tag.checked_sub(CONNECTIONS) {
+                Some(number) if self.connections.is_failure(number, &error) => {
+                    self.failures.note(CONNECTIONS, &error, now, &mut tell);
+                }
+                Some(_) => {}
+                // A set that went away under us is found by the next look.
+                None => self.failures.note(tag, &error, now, &mut tell),
+            }
         }
+        self.connections.done();
     }
 }
 
