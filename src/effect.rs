@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::interface::Interface;
 use crate::net::{Direction, Endpoint, Mac, Transport};
 
@@ -101,6 +103,10 @@ impl fmt::Display for Element {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SetId(pub u16);
 
+/// Index of a stream of records among those the configuration names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId(pub u16);
+
 /// A change the engine asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -154,6 +160,13 @@ pub enum Effect {
         /// Which connection.
         flow: FiveTuple,
     },
+    /// A flow that matched is written down.
+    Record {
+        /// Where.
+        stream: StreamId,
+        /// The flow, the action and the target, as a JSON object.
+        record: Box<Value>,
+    },
 }
 
 impl Effect {
@@ -163,8 +176,13 @@ impl Effect {
             Effect::Add { set, .. } | Effect::Refresh { set, .. } | Effect::Remove { set, .. } => {
                 Some(*set)
             }
-            Effect::Label { .. } | Effect::Mark { .. } | Effect::Kill { .. } => None,
+            _ => None,
         }
+    }
+
+    /// Whether it is about a connection.
+    pub const fn is_of_connection(&self) -> bool {
+        matches!(self, Effect::Label { .. } | Effect::Mark { .. } | Effect::Kill { .. })
     }
 }
 

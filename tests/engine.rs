@@ -130,6 +130,13 @@ impl World {
                 }
                 Effect::Mark { flow, mark, mask } => format!("mark {mark:#x}/{mask:#x} {flow}"),
                 Effect::Kill { flow } => format!("kill {flow}"),
+                Effect::Record { stream, record } => {
+                    let stream = self.engine.streams().get(stream).unwrap();
+                    format!(
+                        "{stream}: {} {} {}",
+                        record["action"], record["target"], record["other_ip"]
+                    )
+                }
             }
         });
         told.collect()

@@ -11,8 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use netlink::{namespace, run};
-use nfa::netlink::{Client, nftables};
-use rig::{Rig, handshake, ipset_elements, nft, nft_elements};
+use nfa::netlink::{Client, conntrack, nftables};
+use rig::{INVITE, Rig, handshake, ipset_elements, nft, nft_elements};
 
 const CLIENT: &str = "192.168.1.10 5000";
 const PEER: &str = "203.0.113.9 6881";
@@ -27,6 +27,72 @@ fn bittorrent(target: &str) -> String {
 }
 
 const CLASSIC: &str = r#""type": ["local_addr", "ip_proto", "other_port", "other_addr"]"#;
+
+/// A1: every key of the first version at once.
+#[test]
+fn every_key_of_the_first_version_does_what_it_did() {
+    let Some(()) = namespace() else { return };
+    let folder = std::env::temp_dir().join(format!("nfa-a1-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let labels = folder.join("connlabel.conf");
+    std::fs::write(&labels, "9 nfa-calls\n").unwrap();
+    let text = r#"{ "version": 1,
+  "targets": {
+    "log.calls":    { "target_type": "log", "target_enabled": false, "prefix": "nfa-calls", "interval": 30 },
+    "ipset.calls":  { "target_type": "ipset", "set_name": "nfa.calls", "set_family": "ipv4", "type": "hash:ip,port,ip", "ttl": 90, "flush_on_destroy": true },
+    "ctlabel.calls":{ "target_type": "ctlabel", "labels": ["nfa-calls"] },
+    "nftset.calls": { "target_type": "nftset", "set_name": "nfa.calls", "set_family": "ipv4",
+                      "type": ["local_addr", "ip_proto", "other_port", "other_addr"], "ttl": 90, "flush_on_create": true } },
+  "target_defaults": {
+    "log":    { "path": "FOLDER", "prefix": "nfa-log", "suffix": ".json", "interval": 120 },
+    "ipset":  { "set_family": "*", "ttl": 400 },
+    "nftset": { "table_name": "nfatest", "table_family": "inet", "size": 32768, "ttl": 200, "managed": true, "flush_on_destroy": true } },
+  "target_globals": { "ctlabel": { "max_bits": 127, "connlabel_conf": "FOLDER/connlabel.conf" } },
+  "actions": { "calls": { "enabled": true, "interface": "*", "criteria": "category == 'voip';",
+    "targets": ["log.calls", "ipset.calls", "ctlabel.calls", "nftset.calls"],
+    "exemptions": ["127.0.0.1", "app == 'netify.zoom';"] } },
+  "exemptions": ["192.168.1.5", "protocol == 'ntp';"] }"#;
+    let text = text.replace("FOLDER", folder.to_str().unwrap());
+    run("ipset create nfa.calls.v4 hash:ip,port,ip timeout 400");
+    nft("add table inet t; add chain inet t c { type filter hook output priority 0; }");
+    nft("add rule inet t c ct label 77 counter");
+    run("conntrack -I -p udp -s 192.168.1.50 -d 203.0.113.9 --sport 40000 --dport 5060 -t 60");
+    let mut rig = Rig::new(&text);
+    rig.udp("192.168.1.50 40000", "203.0.113.9 5060", INVITE);
+    // None of these does anything: exempt, another category, the other family.
+    rig.udp("192.168.1.5 40000", "203.0.113.9 5060", INVITE);
+    rig.udp("192.168.1.50 40001", "127.0.0.1 5060", INVITE);
+    let ntp = [&[0x23, 2, 6, 0xe9][..], &[0; 44]].concat();
+    rig.udp("192.168.1.50 123", "203.0.113.9 123", &ntp);
+    rig.udp("fd00::50 40000", "2001:db8::9 5060", INVITE);
+    rig.tcp(CLIENT, PEER, &handshake());
+    let ipset = run("ipset list nfa.calls.v4");
+    let members = ipset.split("Members:\n").nth(1).unwrap();
+    assert!(
+        [
+            "203.0.113.9,udp:5060,192.168.1.50 timeout 90\n",
+            "203.0.113.9,udp:5060,192.168.1.50 timeout 89\n"
+        ]
+        .contains(&members),
+        "{ipset}"
+    );
+    let set = nft("list set inet nfatest nfa.calls.v4");
+    assert!(set.contains("type ipv4_addr . inet_proto . inet_service . ipv4_addr"), "{set}");
+    assert!(set.contains("size 32768") && set.contains("timeout 1m30s"), "{set}");
+    let element = "192.168.1.50 . udp . 5060 . 203.0.113.9";
+    assert_eq!(nft_elements("inet nfatest nfa.calls.v4"), [element]);
+    let mut labels = Vec::new();
+    let mut client = Client::open().unwrap();
+    conntrack::dump(&mut client, |connection| labels.extend(connection.labels.bits())).unwrap();
+    assert_eq!(labels, [9]);
+    assert_eq!((rig.keeper.failures(), rig.told()), (0, Vec::new()));
+    rig.restore();
+    rig.close();
+    assert_eq!(ipset_elements("nfa.calls.v4"), [""; 0]);
+    assert_eq!(nft_elements("inet nfatest nfa.calls.v4"), [""; 0]);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "no log");
+    std::fs::remove_dir_all(folder).unwrap();
+}
 
 #[test]
 fn every_field_of_nft_sets_is_filled_in_any_order() {

@@ -214,6 +214,10 @@ fn change(engine: &Engine, effect: &Effect, now: Timestamp) -> Option<Value> {
                 json!({"type": "mark", "at": at, "flow": flow, "mark": mark, "mask": mask}),
             );
         }
+        Effect::Record { stream, record } => {
+            let stream = engine.streams().get(*stream)?.to_string();
+            return Some(json!({"type": "record", "at": at, "stream": stream, "record": record}));
+        }
         Effect::Kill { flow } => {
             return Some(json!({"type": "kill", "at": at, "flow": flow.to_string()}));
         }

@@ -12,7 +12,7 @@ use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::net::Network;
 use nfa::sys::{self, Interest, PollFd, Signal, SignalFd};
-use nfa::target::Keeper;
+use nfa::target::{Clock, Keeper, Recorder};
 use nfa::time::Timestamp;
 use nfa::wire;
 
@@ -49,6 +49,7 @@ struct Daemon {
     log: Log,
     engine: Engine,
     keeper: Option<Keeper>,
+    recorder: Recorder,
     sources: Vec<Source>,
     output: Output,
     locals: Vec<Network>,
@@ -87,6 +88,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         log,
         engine,
         keeper,
+        recorder: Recorder::default(),
         sources,
         output: Output::default(),
         locals: Vec::new(),
@@ -113,6 +115,11 @@ fn load(
         log.write(level, &line);
     })?;
     Some((config, catalogue))
+}
+
+/// What records are dated by. Names of log files have UTC until time zones are read.
+fn clock() -> Clock {
+    Clock { now: sys::monotonic(), unix: sys::wall_clock(), utc_offset_seconds: 0 }
 }
 
 /// `--interface`, else what the configuration says, else the bridge.
@@ -179,6 +186,8 @@ impl Daemon {
             fds.extend(captures.map(|capture| PollFd::new(capture.fd(), Interest::Read)));
             let events = self.keeper.as_ref().and_then(Keeper::event_fd);
             fds.extend(events.map(|fd| PollFd::new(fd, Interest::Read)));
+            let first_of_sockets = fds.len();
+            self.recorder.fds(&mut fds);
             sys::poll(&mut fds, Some(deadline.since(sys::monotonic())))
                 .map_err(|error| Failure::Message(format!("poll: {error}")))?;
             while let Some(signal) =
@@ -195,6 +204,9 @@ impl Daemon {
             }
             if fds.iter().any(|fd| Some(fd.fd()) == events && fd.is_ready()) {
                 self.notice();
+            }
+            if fds.iter().skip(first_of_sockets).any(PollFd::is_ready) {
+                self.recorder.serve();
             }
             self.read_frames();
             self.engine.tick(sys::monotonic(), &mut self.output);
@@ -236,12 +248,14 @@ impl Daemon {
         if self.output.effects.is_empty() {
             return;
         }
+        let clock = clock();
         if let Some(keeper) = &mut self.keeper {
-            let (log, now) = (&mut self.log, sys::monotonic());
-            keeper.apply(self.engine.sets(), &self.output.effects, now, |line| {
+            let log = &mut self.log;
+            keeper.apply(self.engine.sets(), &self.output.effects, clock.now, |line| {
                 log.write(Level::Error, &line);
             });
         }
+        self.recorder.apply(&self.output.effects, clock);
         self.output.effects.clear();
     }
 
@@ -255,8 +269,10 @@ impl Daemon {
     }
 
     fn prepare(&mut self) {
-        let Some(keeper) = &mut self.keeper else { return };
         let log = &mut self.log;
+        let (streams, live) = (self.engine.streams(), self.engine.live_streams());
+        self.recorder.prepare(streams, live, clock(), |line| log.write(Level::Error, &line));
+        let Some(keeper) = &mut self.keeper else { return };
         keeper.prepare(self.engine.sets(), self.engine.live_sets(), |line| {
             log.write(Level::Error, &line);
         });
@@ -273,6 +289,7 @@ impl Daemon {
         }
         self.find_locals();
         let log = &mut self.log;
+        self.recorder.tick(clock(), |line| log.write(Level::Warning, &line));
         if let Some(keeper) = &mut self.keeper {
             let elements = self.engine.elements().iter();
             keeper.restore(self.engine.sets(), elements, now, |line| {
@@ -367,8 +384,9 @@ impl Daemon {
     fn close(&mut self) {
         self.send();
         self.tell_counters();
-        let Some(keeper) = &mut self.keeper else { return };
         let log = &mut self.log;
+        self.recorder.close(clock(), |line| log.write(Level::Error, &line));
+        let Some(keeper) = &mut self.keeper else { return };
         keeper.close(self.engine.sets(), self.engine.live_sets(), |line| {
             log.write(Level::Error, &line);
         });

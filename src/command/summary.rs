@@ -65,6 +65,7 @@ impl Summary {
             Effect::Label { .. } => "changes of labels",
             Effect::Mark { .. } => "changes of marks",
             Effect::Kill { .. } => "connections killed",
+            Effect::Record { .. } => "records",
             _ => "",
         };
         let Some(spec) = effect.set().and_then(|set| engine.sets().get(set)) else {

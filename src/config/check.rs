@@ -13,12 +13,12 @@ use crate::json::{self, Object};
 use crate::net::Network;
 use crate::policy::{Action, Policy, Vocabularies, schema};
 use crate::spelling;
-use crate::target::{self, Context, LabelNames, Sets};
+use crate::target::{self, Context, LabelNames, Sets, Streams};
 
 /// The only version of the format there is.
 const VERSION: u64 = 1;
 /// Target kinds of the format that this version lacks.
-const KINDS_TO_COME: &[&str] = &["log", "sink", "pftable"];
+const KINDS_TO_COME: &[&str] = &["pftable"];
 /// Most flows a table may be made for.
 const FLOWS_MOST: u64 = 1 << 20;
 
@@ -145,7 +145,9 @@ impl<'a> Check<'a> {
         // not wanted.
         let mut unused = Sets::default();
         let sets = if enabled { &mut self.config.sets } else { &mut unused };
-        let parsed = (kind.parse)(&object, &mut Context { sets, labels });
+        let mut unused = Streams::default();
+        let streams = if enabled { &mut self.config.streams } else { &mut unused };
+        let parsed = (kind.parse)(&object, &mut Context { sets, streams, labels });
         object.report_unknown_keys();
         match parsed {
             Some(kind) if enabled => {

@@ -1,10 +1,16 @@
-//! What matches want of a flow's own connection: labels, bits of its mark, its end. Compared with
-//! what it carries already, so that only differences are asked for.
+//! What matches want of a flow's own connection: labels, bits of its mark, its end; and that they
+//! are written down. Compared with what was done already, so that only differences are asked for.
 
-use crate::effect::{Effect, FiveTuple};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde_json::Value;
+
+use crate::effect::{Effect, FiveTuple, StreamId};
 use crate::flow::{Carried, Flow, OtherType};
 use crate::interface::Role;
 use crate::net::{Direction, Transport};
+use crate::policy::View;
+use crate::record;
 use crate::target::Want;
 
 /// All that the matches of one flow want, together.
@@ -12,6 +18,7 @@ use crate::target::Want;
 pub(super) struct Claims {
     carried: Carried,
     report_gone: bool,
+    records: Vec<(StreamId, Box<Value>)>,
 }
 
 impl Claims {
@@ -19,7 +26,7 @@ impl Claims {
     pub fn take(&mut self, want: &Want) {
         let carried = &mut self.carried;
         match want {
-            Want::Member { .. } => {}
+            Want::Member { .. } | Want::Record { .. } => {}
             Want::Labels { labels, report_gone } => {
                 carried.labels |= labels;
                 self.report_gone |= report_gone;
@@ -32,6 +39,38 @@ impl Claims {
         }
     }
 
+    /// Takes down the records that the match of an action asks for through a target, each once in
+    /// a flow's life. `streams`: numbers of the configuration's streams in effects.
+    pub fn record(
+        &mut self,
+        wants: &[Want],
+        streams: &[StreamId],
+        view: &View<'_>,
+        (action, target): (&str, &str),
+    ) {
+        for want in wants {
+            let Want::Record { stream } = want else { continue };
+            let Some(&stream) = streams.get(usize::from(stream.0)) else { continue };
+            let mut hasher = DefaultHasher::new();
+            (stream, action, target).hash(&mut hasher);
+            // Half of it is enough to tell a few matches apart.
+            let known_by = u32::try_from(hasher.finish() >> 32).unwrap_or(u32::MAX);
+            let before = view.flow.carried.as_ref();
+            if self.carried.recorded.contains(&known_by)
+                || before.is_some_and(|before| before.recorded.contains(&known_by))
+            {
+                continue;
+            }
+            self.carried.recorded.push(known_by);
+            let mut record = record::flow(view);
+            if let Value::Object(record) = &mut record {
+                record.insert("action".to_owned(), action.into());
+                record.insert("target".to_owned(), target.into());
+            }
+            self.records.push((stream, Box::new(record)));
+        }
+    }
+
     /// Asks for what `carried` lacks, and for the end of what is wanted no more.
     pub fn settle(
         mut self,
@@ -39,8 +78,12 @@ impl Claims {
         flow: FiveTuple,
         effects: &mut Vec<Effect>,
     ) {
-        let mut had = carried.as_deref().copied().unwrap_or_default();
+        let mut had = carried.take().map_or_else(Carried::default, |carried| *carried);
         let new = &mut self.carried;
+        let records = self.records.into_iter();
+        effects.extend(records.map(|(stream, record)| Effect::Record { stream, record }));
+        had.recorded.append(&mut new.recorded);
+        new.recorded = std::mem::take(&mut had.recorded);
         if new.killed && !had.killed {
             effects.push(Effect::Kill { flow });
             // What the connection carried has gone with it; the one that follows gets it anew.
@@ -56,11 +99,7 @@ impl Claims {
         if mask != 0 {
             effects.push(Effect::Mark { flow, mark: new.mark & mask, mask });
         }
-        if *new == Carried::default() {
-            *carried = None;
-        } else if carried.as_deref() != Some(new) {
-            *carried = Some(Box::new(*new));
-        }
+        *carried = (*new != Carried::default()).then(|| Box::new(self.carried));
     }
 }
 

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use crate::app::Catalogue;
 use crate::config::Config;
-use crate::effect::{Effect, Hit, SetId};
+use crate::effect::{Effect, Hit, SetId, StreamId};
 use crate::facts::Lesson;
 use crate::flow::{Flow, FlowId, FlowKey, FlowTable, IdleTimeouts, Locality, Stage, ends_of};
 use crate::hints::Hints;
 use crate::interface::Interface;
 use crate::net::Direction;
 use crate::policy::View;
-use crate::target::{Sets, Want};
+use crate::target::{Sets, Streams, Want};
 use crate::time::Timestamp;
 use crate::wire::Packet;
 use claims::Claims;
@@ -117,6 +117,9 @@ pub struct Engine {
     sets: Sets,
     /// The numbers of the present configuration's sets among those.
     set_ids: Vec<SetId>,
+    /// The same of streams.
+    streams: Streams,
+    stream_ids: Vec<StreamId>,
     /// Flows whose first bytes are kept, oldest first; some have been decided since.
     gathering: VecDeque<FlowId>,
     gatherings: usize,
@@ -147,6 +150,8 @@ impl Engine {
             elements: Elements::default(),
             sets: Sets::default(),
             set_ids: Vec::new(),
+            streams: Streams::default(),
+            stream_ids: Vec::new(),
             gathering: VecDeque::new(),
             gatherings: 0,
             counters: Counters::default(),
@@ -285,6 +290,16 @@ impl Engine {
         &self.set_ids
     }
 
+    /// The streams that effects name.
+    pub const fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    /// Numbers of the streams that the present configuration names.
+    pub fn live_streams(&self) -> &[StreamId] {
+        &self.stream_ids
+    }
+
     /// Every element that ought to be in a kernel set now.
     pub const fn elements(&self) -> &Elements {
         &self.elements
@@ -313,6 +328,7 @@ impl Engine {
 
     fn adopt(&mut self, config: Config) {
         self.set_ids = self.sets.adopt(&config.sets);
+        self.stream_ids = self.streams.adopt(&config.streams);
         self.config = config;
     }
 
@@ -406,15 +422,18 @@ impl Engine {
         };
         let tuple = claims::five_tuple(flow, view.interface.role);
         let mut hits = 0;
+        let mut claims = Claims::default();
         for (_, action) in self.config.policy.matches(&view) {
             hits = 1;
             for target in action.targets.iter().filter_map(|n| self.config.targets.get(*n)) {
+                let first = wants.len();
                 target.kind.apply(&hit, &self.config.sets, &mut wants);
+                let new = wants.get(first..).unwrap_or_default();
+                claims.record(new, &self.stream_ids, &view, (&action.name, &target.name));
             }
         }
         self.counters.hits = self.counters.hits.wrapping_add(hits);
         let mut held = Vec::new();
-        let mut claims = Claims::default();
         for want in wants.drain(..) {
             match want {
                 Want::Member { set, element, timeout, linger } => {

@@ -48,12 +48,13 @@ pub struct Flow {
     pub detection: Detection,
     /// Elements that live because of this flow, as numbers of the engine's element table.
     pub held: Vec<u32>,
-    /// What its connection carries because of its matches, if anything.
+    /// What else was done because of its matches, if anything.
     pub carried: Option<Box<Carried>>,
 }
 
-/// What connection tracking keeps for a flow because an action matches it. Few flows have any.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What connection tracking keeps for a flow because an action matches it, and what was written
+/// down of it. Few flows have any.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Carried {
     /// Labels, bits 0 to 127.
     pub labels: u128,
@@ -63,6 +64,8 @@ pub struct Carried {
     pub mask: u32,
     /// Its connection was deleted: once is enough.
     pub killed: bool,
+    /// Which matches were written down, by what the engine knows them by.
+    pub recorded: Vec<u32>,
 }
 
 /// What of a TCP connection's end was seen.

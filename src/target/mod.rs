@@ -6,17 +6,21 @@ mod fill;
 mod ipset;
 mod keeper;
 mod kill;
+mod log;
 mod nftset;
 mod set;
+mod sink;
+mod stream;
 
 pub use ctlabel::LabelNames;
 pub use keeper::Keeper;
 pub use set::{Dimension, Family, Home, SetSpec, Sets};
+pub use stream::{Clock, Recorder, StreamSpec, Streams};
 
 use std::fmt::Debug;
 use std::time::Duration;
 
-use crate::effect::{Element, Hit, SetId};
+use crate::effect::{Element, Hit, SetId, StreamId};
 use crate::json::Object;
 
 /// What a matching flow wants while it lives and matches.
@@ -49,6 +53,11 @@ pub enum Want {
     },
     /// That the kernel forgets its connection, once.
     Kill,
+    /// To be written down, once for each action and target.
+    Record {
+        /// Where.
+        stream: StreamId,
+    },
 }
 
 /// What targets of one configuration have in common while they are read.
@@ -56,6 +65,8 @@ pub enum Want {
 pub struct Context<'a> {
     /// Sets are registered here.
     pub sets: &'a mut Sets,
+    /// Streams of records too.
+    pub streams: &'a mut Streams,
     /// Names of conntrack labels.
     pub labels: &'a LabelNames,
 }
@@ -78,8 +89,15 @@ pub struct Kind {
 }
 
 /// Every kind there is.
-pub static KINDS: &[&Kind] =
-    &[&ipset::IPSET, &nftset::NFTSET, &ctlabel::CTLABEL, &ctmark::CTMARK, &kill::KILL];
+pub static KINDS: &[&Kind] = &[
+    &ipset::IPSET,
+    &nftset::NFTSET,
+    &ctlabel::CTLABEL,
+    &ctmark::CTMARK,
+    &kill::KILL,
+    &log::LOG,
+    &sink::SINK,
+];
 
 /// The kind of that name.
 pub fn kind(name: &str) -> Option<&'static Kind> {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nfa::app::Catalogue;
 use nfa::config::{self, Config, Severity};
@@ -11,7 +12,7 @@ use nfa::engine::{Engine, Limits, Output};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::net::Transport;
-use nfa::target::Keeper;
+use nfa::target::{Clock, Keeper, Recorder};
 use nfa::time::Timestamp;
 use nfa::wire::{Packet, TcpFlags, TcpInfo};
 
@@ -28,6 +29,7 @@ pub const INVITE: &[u8] = b"INVITE sip:bob@example.net SIP/2.0\r\nVia: SIP/2.0/U
 pub struct Rig {
     pub engine: Engine,
     pub keeper: Keeper,
+    pub recorder: Recorder,
     pub output: Output,
     pub now: Timestamp,
     /// What the keeper said.
@@ -72,6 +74,7 @@ impl Rig {
         let mut rig = Rig {
             engine,
             keeper: Keeper::open().unwrap(),
+            recorder: Recorder::default(),
             output: Output::default(),
             now: Timestamp::from_parts(1000, 0),
             told: Vec::new(),
@@ -80,8 +83,16 @@ impl Rig {
         rig
     }
 
+    /// The engine's time began in 2026.
+    fn clock(&self) -> Clock {
+        let unix = Duration::from_secs(1_774_785_600 + self.now.as_secs());
+        Clock { now: self.now, unix, utc_offset_seconds: 7200 }
+    }
+
     pub fn prepare(&mut self) {
-        let told = &mut self.told;
+        let (clock, told) = (self.clock(), &mut self.told);
+        let (streams, live) = (self.engine.streams(), self.engine.live_streams());
+        self.recorder.prepare(streams, live, clock, |line| told.push(line));
         self.keeper.prepare(self.engine.sets(), self.engine.live_sets(), |line| told.push(line));
     }
 
@@ -154,7 +165,7 @@ impl Rig {
     /// Seconds pass for the engine, one by one, as they do in the daemon.
     pub fn wait(&mut self, seconds: u32) {
         for _ in 0..seconds {
-            self.now = self.now.after(std::time::Duration::from_secs(1));
+            self.now = self.now.after(Duration::from_secs(1));
             self.engine.tick(self.now, &mut self.output);
             self.send();
         }
@@ -168,6 +179,8 @@ impl Rig {
 
     /// What the daemon does every second.
     pub fn restore(&mut self) {
+        let (clock, told) = (self.clock(), &mut self.told);
+        self.recorder.tick(clock, |line| told.push(line));
         let (elements, told) = (self.engine.elements().iter(), &mut self.told);
         self.keeper.restore(self.engine.sets(), elements, self.now, |line| told.push(line));
     }
@@ -182,7 +195,8 @@ impl Rig {
     }
 
     pub fn close(&mut self) {
-        let told = &mut self.told;
+        let (clock, told) = (self.clock(), &mut self.told);
+        self.recorder.close(clock, |line| told.push(line));
         self.keeper.close(self.engine.sets(), self.engine.live_sets(), |line| told.push(line));
     }
 
@@ -193,6 +207,7 @@ impl Rig {
     }
 
     fn send(&mut self) {
+        self.recorder.apply(&self.output.effects, self.clock());
         let told = &mut self.told;
         let effects = &self.output.effects;
         self.keeper.apply(self.engine.sets(), effects, self.now, |line| told.push(line));

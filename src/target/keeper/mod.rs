@@ -153,7 +153,7 @@ impl Keeper {
         if effects.iter().any(|effect| matches!(effect, Effect::Kill { .. })) {
             self.commit(now, &mut tell);
         }
-        for effect in effects.iter().filter(|effect| effect.set().is_none()) {
+        for effect in effects.iter().filter(|effect| effect.is_of_connection()) {
             if self.lacks_conntrack(&mut tell) {
                 break;
             }
