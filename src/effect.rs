@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -107,6 +108,41 @@ pub struct SetId(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(pub u16);
 
+/// What a set gives to packets that match an element (ipset's skbinfo, `SET --map-set`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Skb {
+    /// Packet mark and the mask of the bits that it sets.
+    pub mark: Option<(u32, u32)>,
+    /// Class of the queueing discipline: major and minor number.
+    pub prio: Option<(u16, u16)>,
+    /// Hardware queue.
+    pub queue: Option<u16>,
+}
+
+/// How long an element lives, and what it carries.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Life {
+    /// Without refresh; `None`: for ever.
+    pub timeout: Option<Duration>,
+    /// After the last flow that wants it.
+    pub linger: Duration,
+    /// What packets get, if anything.
+    pub skb: Option<Arc<Skb>>,
+}
+
+/// An element that ought to be in its set now.
+#[derive(Debug, Clone, Copy)]
+pub struct Live<'e> {
+    /// Where.
+    pub set: SetId,
+    /// What.
+    pub element: &'e Element,
+    /// How long without refresh; `None`: for ever.
+    pub timeout: Option<Duration>,
+    /// What packets get.
+    pub skb: Option<&'e Skb>,
+}
+
 /// A change the engine asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -118,6 +154,8 @@ pub enum Effect {
         element: Element,
         /// The kernel forgets it after this; `None`: never.
         timeout: Option<Duration>,
+        /// What packets that match it get.
+        skb: Option<Arc<Skb>>,
     },
     /// A member whose flow lives on: its clock starts again.
     Refresh {
@@ -127,6 +165,8 @@ pub enum Effect {
         element: Element,
         /// The new timeout.
         timeout: Duration,
+        /// What packets that match it get.
+        skb: Option<Arc<Skb>>,
     },
     /// A member whose last flow has gone.
     Remove {

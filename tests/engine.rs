@@ -118,10 +118,10 @@ impl World {
         let told = self.output.effects.drain(..).map(|effect| {
             let name = |set| self.engine.sets().get(set).unwrap().name.clone();
             match effect {
-                Effect::Add { set, element, timeout } => {
+                Effect::Add { set, element, timeout, .. } => {
                     format!("+{} {element} {}", name(set), timeout.map_or(0, |t| t.as_secs()))
                 }
-                Effect::Refresh { set, element, timeout } => {
+                Effect::Refresh { set, element, timeout, .. } => {
                     format!("~{} {element} {}", name(set), timeout.as_secs())
                 }
                 Effect::Remove { set, element } => format!("-{} {element}", name(set)),

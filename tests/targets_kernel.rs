@@ -460,3 +460,41 @@ fn ipset_elements_are_back_within_a_second_whatever_others_do() {
         ]
     );
 }
+
+#[test]
+fn elements_carry_what_packets_get() {
+    let Some(()) = namespace() else { return };
+    run("ipset create plain.v4 hash:ip");
+    let text = |mark: &str| {
+        format!(
+            r#"{{"targets": {{
+            "a": {{"target_type": "ipset", "set_name": "class", "set_family": "ipv4", "managed": true,
+                   "ttl": 60, "skb_mark": "{mark}", "skb_mask": "0xff00", "skb_prio": "1:a0", "skb_queue": 3}},
+            "b": {{"target_type": "ipset", "set_name": "class", "set_family": "ipv4", "skb_mark": "0x2"}},
+            "c": {{"target_type": "ipset", "set_name": "plain", "set_family": "ipv4", "skb_mark": "0x2"}}}},
+            "actions": {{"a": {{"criteria": "protocol == 'bittorrent';", "targets": ["a", "c"]}},
+                        "b": {{"criteria": "category == 'voip';", "targets": ["b"]}}}}}}"#
+        )
+    };
+    let mut rig = Rig::new(&text("0x1100"));
+    assert_eq!(rig.told(), ["ipset plain.v4 was made without skbinfo: its elements carry no mark"]);
+    rig.tcp(CLIENT, PEER, &handshake());
+    rig.udp("192.168.1.50 40000", "203.0.113.77 5060", INVITE);
+    let listed = run("ipset list class.v4");
+    let of = |listed: &str, addr: &str| {
+        let line = listed.lines().find(|line| line.starts_with(addr)).unwrap();
+        line.split_once(" skbmark ").unwrap().1.trim().to_owned()
+    };
+    assert!(listed.contains("skbinfo"), "{listed}");
+    assert_eq!(of(&listed, "203.0.113.9 "), "0x1100/0xff00 skbprio 1:a0 skbqueue 3");
+    assert_eq!(of(&listed, "203.0.113.77 "), "0x2");
+    rig.reload(&text("0x2200"));
+    let listed = run("ipset list class.v4");
+    assert_eq!(of(&listed, "203.0.113.9 "), "0x2200/0xff00 skbprio 1:a0 skbqueue 3");
+    run("ipset flush class.v4");
+    rig.restore();
+    let listed = run("ipset list class.v4");
+    assert_eq!(of(&listed, "203.0.113.9 "), "0x2200/0xff00 skbprio 1:a0 skbqueue 3");
+    assert_eq!(ipset_elements("plain.v4"), ["203.0.113.9"]);
+    assert_eq!((rig.keeper.failures(), rig.told()), (0, Vec::new()));
+}

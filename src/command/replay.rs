@@ -195,8 +195,8 @@ impl Replay<'_> {
 fn change(engine: &Engine, effect: &Effect, now: Timestamp) -> Option<Value> {
     let at = now.as_millis();
     let (change, set, element, timeout) = match effect {
-        Effect::Add { set, element, timeout } => ("add", set, element, *timeout),
-        Effect::Refresh { set, element, timeout } => ("refresh", set, element, Some(*timeout)),
+        Effect::Add { set, element, timeout, .. } => ("add", set, element, *timeout),
+        Effect::Refresh { set, element, timeout, .. } => ("refresh", set, element, Some(*timeout)),
         Effect::Remove { set, element } => ("remove", set, element, None),
         Effect::Label { flow, labels, mask, .. } => {
             let bits =

@@ -8,7 +8,7 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
-use crate::effect::{Effect, Element, SetId};
+use crate::effect::{Effect, Element, Life, Live, SetId};
 use crate::time::Timestamp;
 
 /// Reference-counted members of all sets.
@@ -36,8 +36,21 @@ struct Member {
     element: Element,
     /// How many wants of flows hold it; 0 while it lingers.
     holders: u32,
-    timeout: Option<Duration>,
-    linger: Duration,
+    life: Life,
+}
+
+impl Member {
+    /// The kernel's clock must not run out before ours: one that lingers lives as long as that.
+    fn timeout(&self) -> Option<Duration> {
+        let least = if self.holders == 0 { self.life.linger } else { Duration::ZERO };
+        self.life.timeout.map(|timeout| timeout.max(least))
+    }
+
+    /// `None`: it lives for ever.
+    fn refresh(&self) -> Option<Effect> {
+        let (element, skb) = (self.element.clone(), self.life.skb.clone());
+        self.timeout().map(|timeout| Effect::Refresh { set: self.set, element, timeout, skb })
+    }
 }
 
 impl Elements {
@@ -46,7 +59,7 @@ impl Elements {
         &mut self,
         now: Timestamp,
         (set, element): (SetId, Element),
-        (timeout, linger): (Option<Duration>, Duration),
+        life: Life,
         effects: &mut Vec<Effect>,
     ) -> u32 {
         let hash = self.hasher.hash_one((set, &element));
@@ -55,16 +68,17 @@ impl Elements {
             member(slots, *number).is_some_and(|m| m.set == set && m.element == element)
         });
         if let Some(&number) = found {
-            self.reacquire(now, number, timeout, linger, effects);
+            self.reacquire(now, number, life, effects);
             return number;
         }
         let number = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot { member: None, turn: 0 });
             u32::try_from(self.slots.len().saturating_sub(1)).unwrap_or(u32::MAX)
         });
-        effects.push(Effect::Add { set, element: element.clone(), timeout });
+        let (timeout, skb) = (life.timeout, life.skb.clone());
+        effects.push(Effect::Add { set, element: element.clone(), timeout, skb });
         if let Some(slot) = self.slots.get_mut(number as usize) {
-            slot.member = Some(Member { set, element, holders: 1, timeout, linger });
+            slot.member = Some(Member { set, element, holders: 1, life });
         }
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.index.insert_unique(hash, number, |number| {
@@ -74,32 +88,39 @@ impl Elements {
         number
     }
 
-    fn reacquire(
-        &mut self,
-        now: Timestamp,
-        number: u32,
-        timeout: Option<Duration>,
-        linger: Duration,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn reacquire(&mut self, now: Timestamp, number: u32, life: Life, effects: &mut Vec<Effect>) {
         let Some(slot) = self.slots.get_mut(number as usize) else { return };
         let Some(member) = slot.member.as_mut() else { return };
         let lingered = member.holders == 0;
         member.holders = member.holders.saturating_add(1);
-        member.linger = member.linger.max(linger);
-        let longer = match (member.timeout, timeout) {
+        let known = &mut member.life;
+        known.linger = known.linger.max(life.linger);
+        let longer = match (known.timeout, life.timeout) {
             (Some(old), Some(new)) => new > old,
             (Some(_), None) => true,
             (None, _) => false,
         };
         if longer {
-            member.timeout = timeout;
+            known.timeout = life.timeout;
         }
-        if let Some(timeout) = member.timeout.filter(|_| lingered || longer) {
-            let (set, element) = (member.set, member.element.clone());
-            effects.push(Effect::Refresh { set, element, timeout });
+        // Of two that differ the later counts, as it does for the mark of a connection.
+        let carries_other = life.skb.is_some() && life.skb != known.skb;
+        if carries_other {
+            known.skb = life.skb;
         }
-        if lingered || longer {
+        let (set, element, skb) = (member.set, &member.element, &member.life.skb);
+        match member.life.timeout {
+            Some(timeout) if lingered || longer || carries_other => {
+                let (element, skb) = (element.clone(), skb.clone());
+                effects.push(Effect::Refresh { set, element, timeout, skb });
+            }
+            None if carries_other => {
+                let (element, skb) = (element.clone(), skb.clone());
+                effects.push(Effect::Add { set, element, timeout: None, skb });
+            }
+            _ => {}
+        }
+        if lingered || longer || carries_other {
             slot.turn = slot.turn.wrapping_add(1);
             self.schedule_refresh(now, number);
         }
@@ -113,17 +134,12 @@ impl Elements {
         if member.holders > 0 {
             return;
         }
-        if member.linger.is_zero() {
+        if member.life.linger.is_zero() {
             self.remove(number, effects);
         } else {
             slot.turn = slot.turn.wrapping_add(1);
-            let until = now.after(member.linger);
-            // The kernel's clock must not run out before ours.
-            if let Some(timeout) = member.timeout {
-                let timeout = timeout.max(member.linger);
-                let (set, element) = (member.set, member.element.clone());
-                effects.push(Effect::Refresh { set, element, timeout });
-            }
+            let until = now.after(member.life.linger);
+            effects.extend(member.refresh());
             self.timers.push(Reverse((until, number, slot.turn)));
         }
     }
@@ -152,7 +168,7 @@ impl Elements {
         };
         member.holders = member.holders.saturating_sub(1);
         if member.holders == 0 {
-            let expires = member.timeout.is_some();
+            let expires = member.life.timeout.is_some();
             let mut removal = Vec::new();
             self.remove(number, &mut removal);
             effects.extend(removal.into_iter().filter(|_| !expires));
@@ -170,9 +186,8 @@ impl Elements {
             let Some(member) = slot.member.as_ref().filter(|_| slot.turn == turn) else { continue };
             if member.holders == 0 {
                 self.remove(number, effects);
-            } else if let Some(timeout) = member.timeout {
-                let (set, element) = (member.set, member.element.clone());
-                effects.push(Effect::Refresh { set, element, timeout });
+            } else if let Some(refresh) = member.refresh() {
+                effects.push(refresh);
                 self.schedule_refresh(now, number);
             }
         }
@@ -183,10 +198,15 @@ impl Elements {
         self.timers.peek().map(|Reverse((due, _, _))| *due)
     }
 
-    /// Every live member with its timeout, for putting back what somebody else took out.
-    pub fn iter(&self) -> impl Iterator<Item = (SetId, &Element, Option<Duration>)> + Clone {
+    /// Every live member, for putting back what somebody else took out.
+    pub fn iter(&self) -> impl Iterator<Item = Live<'_>> + Clone {
         let members = self.slots.iter().filter_map(|slot| slot.member.as_ref());
-        members.map(|member| (member.set, &member.element, member.timeout))
+        members.map(|member| Live {
+            set: member.set,
+            element: &member.element,
+            timeout: member.timeout(),
+            skb: member.life.skb.as_deref(),
+        })
     }
 
     /// How many members there are.
@@ -202,7 +222,7 @@ impl Elements {
     /// At half the timeout, so that one lost message costs nothing.
     fn schedule_refresh(&mut self, now: Timestamp, number: u32) {
         let Some(slot) = self.slots.get(number as usize) else { return };
-        if let Some(timeout) = slot.member.as_ref().and_then(|member| member.timeout) {
+        if let Some(timeout) = slot.member.as_ref().and_then(|member| member.life.timeout) {
             self.timers.push(Reverse((now.after(timeout / 2), number, slot.turn)));
         }
     }
@@ -237,6 +257,11 @@ mod tests {
         Timestamp::from_micros(s * 1_000_000)
     }
 
+    fn life(timeout: u64, linger: u64) -> Life {
+        let secs = Duration::from_secs;
+        Life { timeout: (timeout > 0).then(|| secs(timeout)), linger: secs(linger), skb: None }
+    }
+
     fn told(effects: &mut Vec<Effect>) -> Vec<String> {
         effects
             .drain(..)
@@ -256,9 +281,9 @@ mod tests {
     #[test]
     fn a_shared_member_goes_with_its_last_flow() {
         let (mut elements, mut effects) = (Elements::default(), Vec::new());
-        let life = (Some(Duration::from_secs(10)), Duration::ZERO);
-        let first = elements.acquire(secs(0), key(1), life, &mut effects);
-        let second = elements.acquire(secs(3), key(1), life, &mut effects);
+        let life = || life(10, 0);
+        let first = elements.acquire(secs(0), key(1), life(), &mut effects);
+        let second = elements.acquire(secs(3), key(1), life(), &mut effects);
         assert_eq!((first, told(&mut effects)), (second, vec!["add 1 10".to_owned()]));
         elements.release(secs(4), first, &mut effects);
         elements.tick(secs(5), &mut effects);
@@ -276,12 +301,7 @@ mod tests {
     #[test]
     fn a_long_flow_keeps_its_member_alive() {
         let (mut elements, mut effects) = (Elements::default(), Vec::new());
-        elements.acquire(
-            secs(0),
-            key(1),
-            (Some(Duration::from_secs(10)), Duration::ZERO),
-            &mut effects,
-        );
+        elements.acquire(secs(0), key(1), life(10, 0), &mut effects);
         let mut alive_until = secs(10);
         for now in 1..60 {
             effects.clear();
@@ -296,11 +316,11 @@ mod tests {
     #[test]
     fn linger_outlives_the_flow_and_is_taken_up_again() {
         let (mut elements, mut effects) = (Elements::default(), Vec::new());
-        let life = (Some(Duration::from_secs(10)), Duration::from_secs(60));
-        let number = elements.acquire(secs(0), key(1), life, &mut effects);
+        let life = || life(10, 60);
+        let number = elements.acquire(secs(0), key(1), life(), &mut effects);
         elements.release(secs(1), number, &mut effects);
         assert_eq!(told(&mut effects), ["add 1 10", "refresh 1 60"]);
-        let number = elements.acquire(secs(30), key(1), life, &mut effects);
+        let number = elements.acquire(secs(30), key(1), life(), &mut effects);
         assert_eq!(told(&mut effects), ["refresh 1 10"]);
         elements.tick(secs(62), &mut effects);
         assert_eq!(told(&mut effects), ["refresh 1 10"], "the old linger is void");
@@ -313,7 +333,7 @@ mod tests {
     #[test]
     fn the_longer_timeout_counts() {
         let (mut elements, mut effects) = (Elements::default(), Vec::new());
-        let life = |s| (Some(Duration::from_secs(s)), Duration::ZERO);
+        let life = |s| life(s, 0);
         elements.acquire(secs(0), key(1), life(10), &mut effects);
         elements.acquire(secs(0), key(1), life(5), &mut effects);
         elements.acquire(secs(0), key(1), life(40), &mut effects);
@@ -323,11 +343,30 @@ mod tests {
     }
 
     #[test]
+    fn what_packets_get_is_what_the_later_want_says() {
+        let (mut elements, mut effects) = (Elements::default(), Vec::new());
+        let with = |mark| {
+            let skb = crate::effect::Skb { mark: Some((mark, u32::MAX)), ..Default::default() };
+            Life { skb: Some(skb.into()), ..Life::default() }
+        };
+        let marks = |elements: &Elements| -> Vec<_> {
+            elements.iter().map(|live| live.skb.and_then(|skb| skb.mark)).collect()
+        };
+        elements.acquire(secs(0), key(1), with(1), &mut effects);
+        elements.acquire(secs(0), key(1), with(1), &mut effects);
+        elements.acquire(secs(0), key(1), life(0, 0), &mut effects);
+        assert_eq!(told(&mut effects), ["add 1 0"]);
+        elements.acquire(secs(0), key(1), with(2), &mut effects);
+        assert_eq!(told(&mut effects), ["add 1 0"], "an element is added again over itself");
+        assert_eq!(marks(&elements), [Some((2, u32::MAX))]);
+    }
+
+    #[test]
     fn an_evicted_flow_leaves_its_member_to_the_kernels_clock() {
         let (mut elements, mut effects) = (Elements::default(), Vec::new());
-        let ticking = (Some(Duration::from_secs(10)), Duration::ZERO);
+        let ticking = life(10, 0);
         let first = elements.acquire(secs(0), key(1), ticking, &mut effects);
-        let second = elements.acquire(secs(0), key(2), (None, Duration::ZERO), &mut effects);
+        let second = elements.acquire(secs(0), key(2), life(0, 0), &mut effects);
         effects.clear();
         elements.abandon(first, &mut effects);
         elements.abandon(second, &mut effects);

@@ -436,9 +436,8 @@ impl Engine {
         let mut held = Vec::new();
         for want in wants.drain(..) {
             match want {
-                Want::Member { set, element, timeout, linger } => {
+                Want::Member { set, element, life } => {
                     let Some(&set) = self.set_ids.get(usize::from(set.0)) else { continue };
-                    let life = (timeout, linger);
                     let effects = &mut out.effects;
                     held.push(self.elements.acquire(self.now, (set, element), life, effects));
                 }

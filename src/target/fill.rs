@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::set::{Dimension, Family, Home, SetSpec, Sets};
 use super::{Target, Want};
-use crate::effect::{Hit, SetId};
+use crate::effect::{Hit, Life, SetId};
 use crate::interface::InterfaceFilter;
 use crate::json::Object;
 
@@ -21,8 +21,7 @@ const FAMILIES: &[(&str, &[Family])] =
 pub struct Fill {
     interface: InterfaceFilter,
     sets: Vec<SetId>,
-    timeout: Option<Duration>,
-    linger: Duration,
+    life: Life,
 }
 
 impl Target for Fill {
@@ -32,7 +31,7 @@ impl Target for Fill {
         }
         wants.extend(self.sets.iter().filter_map(|&set| {
             let element = sets.get(set)?.element(hit)?;
-            Some(Want::Member { set, element, timeout: self.timeout, linger: self.linger })
+            Some(Want::Member { set, element, life: self.life.clone() })
         }));
     }
 }
@@ -46,10 +45,8 @@ pub struct Options<'a> {
     pub name: Option<&'a str>,
     /// `None`: refused.
     pub families: Option<&'static [Family]>,
-    /// Life of an element without refresh.
-    pub timeout: Option<Duration>,
-    /// How long an element stays after its last flow.
-    pub linger: Duration,
+    /// Life of an element.
+    pub life: Life,
     /// Most elements, when nfa creates the set.
     pub max_elements: u32,
     /// See [`SetSpec::managed`].
@@ -80,8 +77,11 @@ impl<'a> Options<'a> {
             interface: object.text("interface").map(InterfaceFilter::parse).unwrap_or_default(),
             name,
             families,
-            timeout: seconds("ttl"),
-            linger: seconds("linger").unwrap_or_default(),
+            life: Life {
+                timeout: seconds("ttl"),
+                linger: seconds("linger").unwrap_or_default(),
+                skb: None,
+            },
             max_elements: max_elements.unwrap_or(MAX_ELEMENTS_DEFAULT),
             managed: object.flag("managed", false),
             flush_on_create: object.flag("flush_on_create", false),
@@ -112,7 +112,8 @@ impl<'a> Options<'a> {
                     family,
                     shape: shape.to_vec(),
                     max_elements: self.max_elements,
-                    timeout: self.timeout,
+                    timeout: self.life.timeout,
+                    skbinfo: self.life.skb.is_some(),
                     managed: self.managed,
                     flush_on_create: self.flush_on_create,
                     flush_on_destroy: self.flush_on_destroy,
@@ -120,8 +121,8 @@ impl<'a> Options<'a> {
                 register(object, spec, name_most, sets)
             })
             .collect();
-        let Options { interface, timeout, linger, .. } = self;
-        Some(Box::new(Fill { interface, sets: ids?, timeout, linger }))
+        let Options { interface, life, .. } = self;
+        Some(Box::new(Fill { interface, sets: ids?, life }))
     }
 }
 

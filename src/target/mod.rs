@@ -18,9 +18,8 @@ pub use set::{Dimension, Family, Home, SetSpec, Sets};
 pub use stream::{Clock, Recorder, StreamSpec, Streams};
 
 use std::fmt::Debug;
-use std::time::Duration;
 
-use crate::effect::{Element, Hit, SetId, StreamId};
+use crate::effect::{Element, Hit, Life, SetId, StreamId};
 use crate::json::Object;
 
 /// What a matching flow wants while it lives and matches.
@@ -32,10 +31,8 @@ pub enum Want {
         set: SetId,
         /// The member.
         element: Element,
-        /// Its life without refresh; `None`: for ever.
-        timeout: Option<Duration>,
-        /// How long it stays after the last flow that wants it.
-        linger: Duration,
+        /// How long, and what it carries.
+        life: Life,
     },
     /// Labels of its connection, bits 0 to 127.
     Labels {

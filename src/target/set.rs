@@ -78,6 +78,8 @@ pub struct SetSpec {
     pub max_elements: u32,
     /// Life of an element without its flow; `None`: for ever.
     pub timeout: Option<Duration>,
+    /// Its elements carry what packets get ([`crate::effect::Skb`]).
+    pub skbinfo: bool,
     /// nfa creates it if it is missing.
     pub managed: bool,
     /// nfa empties it at start.
@@ -176,6 +178,7 @@ impl Sets {
                 return Err(known.shape.clone());
             }
             known.timeout = known.timeout.max(spec.timeout);
+            known.skbinfo |= spec.skbinfo;
             known.managed |= spec.managed;
             known.flush_on_create |= spec.flush_on_create;
             known.flush_on_destroy |= spec.flush_on_destroy;
@@ -239,6 +242,7 @@ mod tests {
             shape: shape.to_vec(),
             max_elements: 10,
             timeout: None,
+            skbinfo: false,
             managed: true,
             flush_on_create: false,
             flush_on_destroy: false,

@@ -1,9 +1,7 @@
 //! Sets of ipset: made, found, filled.
 
-use std::time::Duration;
-
 use super::{Kept, State};
-use crate::effect::{Element, Part};
+use crate::effect::{Element, Live, Part};
 use crate::netlink::ipset::{self, Created, Entry, Header, Kind, MOST_NAME_BYTES, Shape, SkbInfo};
 use crate::netlink::{Batch, Client, Error};
 use crate::target::set::{Dimension, Family, SetSpec};
@@ -39,14 +37,15 @@ pub(super) fn judge(spec: &SetSpec, header: &Header) -> Result<State, String> {
 pub(super) fn add(
     batch: &mut Batch,
     spec: &SetSpec,
-    element: &Element,
-    timeout: Option<Duration>,
+    live: &Live<'_>,
     kept: Kept,
 ) -> Result<(), Error> {
-    let Some(entry) = entry_of(element) else { return Ok(()) };
+    let Some(entry) = entry_of(live.element) else { return Ok(()) };
     // A set made without timeouts takes none; one made with them wants 0 for "for ever".
-    let timeout = kept.timeouts.then(|| timeout.unwrap_or_default());
-    ipset::add(batch, &spec.name, &entry, timeout, &SkbInfo::default())
+    let timeout = kept.timeouts.then(|| live.timeout.unwrap_or_default());
+    let skb = live.skb.filter(|_| kept.skbinfo).copied().unwrap_or_default();
+    let skb = SkbInfo { mark: skb.mark, prio: skb.prio, queue: skb.queue };
+    ipset::add(batch, &spec.name, &entry, timeout, &skb)
 }
 
 /// Queues the removal of an element.
@@ -85,13 +84,14 @@ fn recreate(
 }
 
 const fn ready(shape: &Shape) -> State {
-    State::Ready(Kept { timeouts: shape.timeout.is_some() })
+    State::Ready(Kept { timeouts: shape.timeout.is_some(), skbinfo: shape.skbinfo })
 }
 
 /// A set that somebody else made: it must have our key; its other options are its own.
 fn adopt(spec: &SetSpec, shape: &Shape, header: &Header) -> Result<State, String> {
     if header.type_name == shape.kind.name() && header.family == shape.family {
-        return Ok(State::Ready(Kept { timeouts: header.timeout.is_some() }));
+        let (timeouts, skbinfo) = (header.timeout.is_some(), header.skbinfo);
+        return Ok(State::Ready(Kept { timeouts, skbinfo }));
     }
     let (kind, family) = (&header.type_name, header.family);
     let (wanted, wanted_family) = (shape.kind.name(), shape.family);
@@ -134,7 +134,7 @@ fn shape_of(spec: &SetSpec) -> Option<Shape> {
         timeout: spec.timeout,
         maxelem: spec.max_elements,
         hashsize: None,
-        skbinfo: false,
+        skbinfo: spec.skbinfo,
     })
 }
 

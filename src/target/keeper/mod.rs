@@ -8,10 +8,9 @@ mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsRawFd, RawFd};
-use std::time::Duration;
 
 use super::set::{Home, SetSpec, Sets};
-use crate::effect::{Effect, Element, SetId};
+use crate::effect::{Effect, Live, SetId};
 use crate::netlink::{
     Batch, Client, Error, Failure, conntrack as kernel_conntrack, ipset as kernel_ipset, nftables,
 };
@@ -30,6 +29,8 @@ const CONNECTIONS: u32 = 1 << 24;
 struct Kept {
     /// Elements may bring a timeout.
     timeouts: bool,
+    /// Elements may bring what packets get.
+    skbinfo: bool,
 }
 
 /// How a set stands in the kernel.
@@ -105,6 +106,9 @@ impl Keeper {
                 if let Some(doubts) = nft::doubts(&mut self.client, spec) {
                     tell(doubts);
                 }
+                if spec.skbinfo && !matches!(state, State::Ready(Kept { skbinfo: true, .. })) {
+                    tell(format!("{spec} was made without skbinfo: its elements carry no mark"));
+                }
                 let emptied = if spec.flush_on_create { self.flush(spec) } else { Ok(()) };
                 if let Err(error) = emptied {
                     tell(error.to_string());
@@ -172,10 +176,13 @@ impl Keeper {
         let Some(&State::Ready(kept)) = self.states.get(&id) else { return Ok(()) };
         self.batch.set_tag(id.0.into());
         let batch = &mut self.batch;
+        let live = |element, timeout, skb| Live { set: id, element, timeout, skb };
         let pushed = match (effect, &spec.home) {
-            (Effect::Add { element, timeout, .. }, _) => add(batch, spec, element, *timeout, kept),
-            (Effect::Refresh { element, timeout, .. }, Home::Ipset) => {
-                ipset::add(batch, spec, element, Some(*timeout), kept)
+            (Effect::Add { element, timeout, skb, .. }, _) => {
+                add(batch, spec, &live(element, *timeout, skb.as_deref()), kept)
+            }
+            (Effect::Refresh { element, timeout, skb, .. }, Home::Ipset) => {
+                ipset::add(batch, spec, &live(element, Some(*timeout), skb.as_deref()), kept)
             }
             (Effect::Refresh { element, timeout, .. }, Home::Nft(_)) => {
                 nft::refresh(batch, spec, element, *timeout, kept)
@@ -213,7 +220,7 @@ impl Keeper {
     pub fn notice<'e>(
         &mut self,
         sets: &Sets,
-        elements: impl Iterator<Item = (SetId, &'e Element, Option<Duration>)> + Clone,
+        elements: impl Iterator<Item = Live<'e>> + Clone,
         now: Timestamp,
         mut tell: impl FnMut(String),
     ) {
@@ -230,7 +237,7 @@ impl Keeper {
     pub fn restore<'e>(
         &mut self,
         sets: &Sets,
-        elements: impl Iterator<Item = (SetId, &'e Element, Option<Duration>)> + Clone,
+        elements: impl Iterator<Item = Live<'e>> + Clone,
         now: Timestamp,
         mut tell: impl FnMut(String),
     ) {
@@ -338,7 +345,7 @@ impl Keeper {
         &mut self,
         sets: &Sets,
         lost: &BTreeSet<SetId>,
-        elements: impl Iterator<Item = (SetId, &'e Element, Option<Duration>)> + Clone,
+        elements: impl Iterator<Item = Live<'e>> + Clone,
         now: Timestamp,
         mut tell: impl FnMut(String),
     ) {
@@ -376,13 +383,13 @@ impl Keeper {
         id: SetId,
         spec: &SetSpec,
         kept: Kept,
-        elements: impl Iterator<Item = (SetId, &'e Element, Option<Duration>)>,
+        elements: impl Iterator<Item = Live<'e>>,
         now: Timestamp,
         mut tell: impl FnMut(String),
     ) {
         self.batch.set_tag(id.0.into());
-        for (_, element, timeout) in elements.filter(|(set, _, _)| *set == id) {
-            if let Err(error) = add(&mut self.batch, spec, element, timeout, kept) {
+        for live in elements.filter(|live| live.set == id) {
+            if let Err(error) = add(&mut self.batch, spec, &live, kept) {
                 self.failures.note(id.0.into(), &error, now, &mut tell);
             }
         }
@@ -391,7 +398,7 @@ impl Keeper {
     fn restore_ipset<'e>(
         &mut self,
         sets: &Sets,
-        elements: impl Iterator<Item = (SetId, &'e Element, Option<Duration>)> + Clone,
+        elements: impl Iterator<Item = Live<'e>> + Clone,
         now: Timestamp,
         mut tell: impl FnMut(String),
     ) {
@@ -400,8 +407,8 @@ impl Keeper {
             return;
         }
         let mut wanted: BTreeMap<SetId, u32> = BTreeMap::new();
-        for (set, _, _) in elements.clone() {
-            let count = wanted.entry(set).or_default();
+        for live in elements.clone() {
+            let count = wanted.entry(live.set).or_default();
             *count = count.saturating_add(1);
         }
         let headers = match kernel_ipset::headers(&mut self.client) {
@@ -489,15 +496,9 @@ impl Keeper {
     }
 }
 
-fn add(
-    batch: &mut Batch,
-    spec: &SetSpec,
-    element: &Element,
-    timeout: Option<Duration>,
-    kept: Kept,
-) -> Result<(), Error> {
+fn add(batch: &mut Batch, spec: &SetSpec, live: &Live<'_>, kept: Kept) -> Result<(), Error> {
     match spec.home {
-        Home::Ipset => ipset::add(batch, spec, element, timeout, kept),
-        Home::Nft(_) => nft::add(batch, spec, element, timeout, kept),
+        Home::Ipset => ipset::add(batch, spec, live, kept),
+        Home::Nft(_) => nft::add(batch, spec, live, kept),
     }
 }

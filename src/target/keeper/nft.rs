@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Kept, State};
-use crate::effect::{Element, Part, SetId};
+use crate::effect::{Element, Live, Part, SetId};
 use crate::netlink::nftables::{
     self, Event, Field, Interface, Key, SetInfo, SetName, SetShape, Table, Value,
 };
@@ -148,12 +148,11 @@ pub(super) fn doubts(client: &mut Client, spec: &SetSpec) -> Option<String> {
 pub(super) fn add(
     batch: &mut Batch,
     spec: &SetSpec,
-    element: &Element,
-    timeout: Option<Duration>,
+    live: &Live<'_>,
     kept: Kept,
 ) -> Result<(), Error> {
-    let (Some((set, _)), Some(key)) = (named(spec), key_of(element)) else { return Ok(()) };
-    nftables::add(batch, &set, &key, kept.timeouts.then(|| timeout.unwrap_or_default()))
+    let (Some((set, _)), Some(key)) = (named(spec), key_of(live.element)) else { return Ok(()) };
+    nftables::add(batch, &set, &key, kept.timeouts.then(|| live.timeout.unwrap_or_default()))
 }
 
 /// Queues the renewal of an element's clock.
@@ -208,7 +207,7 @@ fn create(
         nftables::add_set(batch, set, shape)
     });
     match (result, old) {
-        (Ok(()), _) => Ok(State::Ready(Kept { timeouts: shape.timeout.is_some() })),
+        (Ok(()), _) => Ok(State::Ready(Kept { timeouts: shape.timeout.is_some(), skbinfo: false })),
         (Err(error), Some(info)) => {
             let mismatch = mismatch(spec, info, shape);
             Err(format!("{mismatch}, and cannot be made anew: {error}"))
@@ -234,7 +233,7 @@ fn fits(info: &SetInfo, shape: &SetShape) -> bool {
 }
 
 const fn ready(info: &SetInfo) -> State {
-    State::Ready(Kept { timeouts: info.timeout.is_some() })
+    State::Ready(Kept { timeouts: info.timeout.is_some(), skbinfo: false })
 }
 
 fn mismatch(spec: &SetSpec, info: &SetInfo, shape: &SetShape) -> String {
