@@ -3,6 +3,7 @@
 
 mod conntrack;
 mod ipset;
+mod lacks;
 mod nft;
 mod tally;
 
@@ -11,11 +12,10 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use super::set::{Home, SetSpec, Sets};
 use crate::effect::{Effect, Live, SetId};
-use crate::netlink::{
-    Batch, Client, Error, Failure, conntrack as kernel_conntrack, ipset as kernel_ipset, nftables,
-};
+use crate::netlink::{Batch, Client, Error, Failure, ipset as kernel_ipset};
 use crate::time::Timestamp;
 use conntrack::Connections;
+use lacks::Lacks;
 use nft::Watch;
 use tally::Tallies;
 
@@ -42,24 +42,6 @@ enum State {
     Missing,
     /// It is there with another key: changes are not sent.
     Foreign,
-}
-
-/// What the kernel turned out to lack: told once, then nothing of it is sent.
-#[derive(Debug, Default)]
-struct Lacks {
-    ipset: bool,
-    nft: bool,
-    /// `None`: nothing of it was wanted yet.
-    conntrack: Option<bool>,
-}
-
-impl Lacks {
-    const fn set(&self, spec: &SetSpec) -> bool {
-        match spec.home {
-            Home::Ipset => self.ipset,
-            Home::Nft(_) => self.nft,
-        }
-    }
 }
 
 /// The conversation with the kernel.
@@ -94,9 +76,17 @@ impl Keeper {
     /// Makes or finds the sets numbered `live`, and empties those that are new here and want it.
     /// Called at start and after every reload. What goes wrong is told, one line each.
     pub fn prepare(&mut self, sets: &Sets, live: &[SetId], mut tell: impl FnMut(String)) {
-        self.find_lacks(sets, live, &mut tell);
+        let homes = live.iter().filter_map(|id| sets.get(*id)).map(|spec| &spec.home);
+        self.lacks.find(&mut self.client, homes.clone(), &mut tell);
+        if homes.clone().any(|home| matches!(home, Home::Nft(_)) && !self.lacks.set(home))
+            && let Err(error) = self.watch.open()
+        {
+            tell(format!("changes of nft sets by others are noticed late: {error}"));
+        }
         for &id in live {
-            let Some(spec) = sets.get(id).filter(|spec| !self.lacks.set(spec)) else { continue };
+            let Some(spec) = sets.get(id).filter(|spec| !self.lacks.set(&spec.home)) else {
+                continue;
+            };
             let is_new = !self.states.contains_key(&id);
             let mut state = self.prepare_one(id, spec, &mut tell);
             if state == State::Missing {
@@ -158,7 +148,7 @@ impl Keeper {
             self.commit(now, &mut tell);
         }
         for effect in effects.iter().filter(|effect| effect.is_of_connection()) {
-            if self.lacks_conntrack(&mut tell) {
+            if self.lacks.conntrack(&mut self.client, &mut tell) {
                 break;
             }
             self.batch.set_tag(CONNECTIONS.saturating_add(self.connections.number()));
@@ -192,22 +182,6 @@ impl Keeper {
             _ => Ok(()),
         };
         pushed.map_err(|error| (id.0.into(), error))
-    }
-
-    /// Whether the kernel has no connection tracking, which is told once.
-    fn lacks_conntrack(&mut self, mut tell: impl FnMut(String)) -> bool {
-        if let Some(lacks) = self.lacks.conntrack {
-            return lacks;
-        }
-        let lacks = match kernel_conntrack::count(&mut self.client) {
-            Ok(_) => false,
-            Err(error) => {
-                tell(format!("no connection can be marked, labelled or killed: {error}"));
-                error.is_unsupported()
-            }
-        };
-        self.lacks.conntrack = Some(lacks);
-        lacks
     }
 
     /// What is to be polled for reading; [`Keeper::notice`] is called when there is something.
@@ -267,7 +241,7 @@ impl Keeper {
     /// Empties the sets that want it at the end.
     pub fn close(&mut self, sets: &Sets, live: &[SetId], mut tell: impl FnMut(String)) {
         for spec in live.iter().filter_map(|id| sets.get(*id)).filter(|s| s.flush_on_destroy) {
-            if self.lacks.set(spec) {
+            if self.lacks.set(&spec.home) {
                 continue;
             }
             if let Err(error) = self.flush(spec)
@@ -291,26 +265,6 @@ impl Keeper {
     /// Changes that the kernel refused.
     pub fn failures(&self) -> u32 {
         self.failures.total()
-    }
-
-    /// Asks the kernel for what the sets need, and begins to listen.
-    fn find_lacks(&mut self, sets: &Sets, live: &[SetId], mut tell: impl FnMut(String)) {
-        let homes = || live.iter().filter_map(|id| sets.get(*id)).map(|spec| &spec.home);
-        if !self.lacks.ipset
-            && homes().any(|home| *home == Home::Ipset)
-            && let Err(error) = kernel_ipset::protocol(&mut self.client)
-        {
-            self.lacks.ipset = error.is_unsupported();
-            tell(format!("no ipset can be kept: {error}"));
-        }
-        if !self.lacks.nft && homes().any(|home| matches!(home, Home::Nft(_))) {
-            if let Err(error) = nftables::generation(&mut self.client) {
-                self.lacks.nft = error.is_unsupported();
-                tell(format!("no nft set can be kept: {error}"));
-            } else if let Err(error) = self.watch.open() {
-                tell(format!("changes of nft sets by others are noticed late: {error}"));
-            }
-        }
     }
 
     fn prepare_one(&mut self, id: SetId, spec: &SetSpec, mut tell: impl FnMut(String)) -> State {
@@ -403,7 +357,7 @@ impl Keeper {
         mut tell: impl FnMut(String),
     ) {
         let ids = self.kept(sets, |home| *home == Home::Ipset);
-        if self.lacks.ipset || ids.is_empty() {
+        if self.lacks.set(&Home::Ipset) || ids.is_empty() {
             return;
         }
         let mut wanted: BTreeMap<SetId, u32> = BTreeMap::new();

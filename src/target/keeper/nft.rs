@@ -86,14 +86,15 @@ impl Watch {
         }
     }
 
-    /// Every half minute: if the ruleset has a number that no event told, events were lost.
+    /// Every half minute: if the ruleset has a number that no event told, events were lost, or are
+    /// not to be had.
     pub fn reconcile(
         &mut self,
         client: &mut Client,
         kept: &[SetId],
         now: Timestamp,
     ) -> Result<(), Error> {
-        if self.client.is_none() || now.since(self.checked_at) < RECONCILE_INTERVAL {
+        if now.since(self.checked_at) < RECONCILE_INTERVAL {
             return Ok(());
         }
         self.checked_at = now;
