@@ -53,19 +53,21 @@ const CONFIGS: [&str; 4] = [
 
 /// What the kernel would have, told by effects alone.
 #[derive(Default)]
-pub struct Ledger {
+struct Ledger {
     members: BTreeSet<(SetId, Element)>,
+    added: usize,
 }
 
 impl Ledger {
     /// Takes what was asked. A flow that was evicted may leave a member to the kernel's clock, so
     /// after evictions a member may be added again.
-    pub fn take(&mut self, effects: &mut Vec<Effect>, evictions: bool) {
+    fn take(&mut self, effects: &mut Vec<Effect>, evictions: bool) {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Add { set, element, .. } => {
                     let new = self.members.insert((set, element.clone()));
                     assert!(new || evictions, "{element} is added twice");
+                    self.added += 1;
                 }
                 Effect::Refresh { set, element, timeout } => {
                     assert!(!timeout.is_zero(), "{element} is refreshed for ever");
@@ -82,7 +84,7 @@ impl Ledger {
     }
 
     /// Compares with what the engine believes to be there.
-    pub fn check(&self, engine: &Engine, evictions: bool) {
+    fn check(&self, engine: &Engine, evictions: bool) {
         if evictions {
             assert!(engine.elements().len() <= self.members.len());
         } else {
@@ -95,7 +97,7 @@ impl Ledger {
 }
 
 /// No flow is left after `finish`, and no member once all have lingered enough.
-pub fn check_end(engine: &mut Engine, output: &mut Output, ledger: &mut Ledger, now: Timestamp) {
+fn check_end(engine: &mut Engine, output: &mut Output, ledger: &mut Ledger, now: Timestamp) {
     engine.finish(output);
     let evictions = engine.counters().evicted > 0;
     ledger.take(&mut output.effects, evictions);
@@ -144,6 +146,11 @@ fn limits(choice: u32) -> Limits {
 
 /// Runs a capture.
 pub fn engine(data: &[u8]) {
+    replay(data);
+}
+
+/// Runs a capture; gives how many members of sets it caused.
+pub fn replay(data: &[u8]) -> usize {
     let (head, mut rest) = data.split_at(HEADER_BYTES.min(data.len()));
     let link = LinkType::from(number(head, 20).cast_signed());
     let limits = limits(number(head, 16));
@@ -193,4 +200,5 @@ pub fn engine(data: &[u8]) {
     if now < Timestamp::from_micros(u64::MAX / 2) {
         check_end(&mut engine, &mut output, &mut ledger, now);
     }
+    ledger.added
 }

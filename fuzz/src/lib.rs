@@ -4,7 +4,7 @@
 //! A target panics where nfa does, and where a promise is broken: a model disagrees, a bound is
 //! passed, a member of a set is left over. Slow inputs and memory are watched by the fuzzer.
 
-mod engine;
+pub mod engine;
 mod flows;
 mod frames;
 mod input;
