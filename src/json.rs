@@ -198,6 +198,16 @@ impl<'a> Object<'a> {
 
     /// A list of texts with their paths; a single text counts as a list of one.
     pub fn texts(&self, key: &'static str) -> Vec<(&'a str, String)> {
+        self.texts_such_as(key, "a text", "a list of texts")
+    }
+
+    /// As [`Object::texts`]; messages say that one item or the list was expected, in those words.
+    pub fn texts_such_as(
+        &self,
+        key: &'static str,
+        one: &'static str,
+        list: &'static str,
+    ) -> Vec<(&'a str, String)> {
         let Some((value, path)) = self.value(key) else { return Vec::new() };
         match value {
             Value::String(text) => vec![(text, path)],
@@ -208,17 +218,21 @@ impl<'a> Object<'a> {
                     let path = join(&path, &position.to_string());
                     match item {
                         Value::String(text) => Some((text.as_str(), path)),
-                        other => self.wrong_type(path, "a text", other),
+                        other => self.wrong_type(path, one, other),
                     }
                 })
                 .collect(),
-            other => self.wrong_type(path, "a list of texts", other).unwrap_or_default(),
+            other => self.wrong_type(path, list, other).unwrap_or_default(),
         }
     }
 
     /// The members of an object of objects, in document order.
     pub fn members(&self, key: &'static str) -> Vec<(&'a str, Object<'a>)> {
         let Some((value, path)) = self.value(key) else { return Vec::new() };
+        if !value.is_object() {
+            let expected = "an object of named objects, such as {\"name\": {...}}";
+            return self.wrong_type(path, expected, value).unwrap_or_default();
+        }
         let Some(object) = Object::read(value, &path, self.findings) else { return Vec::new() };
         object
             .map
@@ -228,6 +242,22 @@ impl<'a> Object<'a> {
                 Some((name.as_str(), Object::read(member, &path, self.findings)?))
             })
             .collect()
+    }
+
+    /// A list of objects; a single object counts as a list of one. `None` stands for what is
+    /// something else, which is reported.
+    pub fn objects(&self, key: &'static str) -> Option<Vec<Option<Object<'a>>>> {
+        let (value, path) = self.value(key)?;
+        match value {
+            Value::Array(items) => {
+                let items = items.iter().enumerate().map(|(position, item)| {
+                    Object::read(item, &join(&path, &position.to_string()), self.findings)
+                });
+                Some(items.collect())
+            }
+            Value::Object(_) => Some(vec![Object::read(value, &path, self.findings)]),
+            other => Some(vec![self.wrong_type(path, "a list of objects", other)]),
+        }
     }
 
     /// The members of an object as they stand.
@@ -297,7 +327,8 @@ mod tests {
     fn every_problem_is_reported_with_its_path() {
         let value = json!({
             "ttl": -1, "max": 70000, "name": 5, "famly": "ipv4", "family": "ipx",
-            "list": ["a", 2], "managed": "yes", "deep/er": {}
+            "list": ["a", 2], "managed": "yes", "deep/er": {}, "windows": [{}, 7], "window": {},
+            "shift": true
         });
         let findings = RefCell::default();
         let object = Object::read(&value, "/targets/x", &findings).unwrap();
@@ -307,6 +338,11 @@ mod tests {
         assert_eq!(object.word("family", &[("ipv4", 4), ("ipv6", 6)]), None);
         assert_eq!(object.texts("list"), [("a", "/targets/x/list/0".to_owned())]);
         assert!(!object.flag("managed", false));
+        let read = |key| object.objects(key).map(|list| list.iter().map(Option::is_some).collect());
+        assert_eq!(read("windows"), Some(vec![true, false]));
+        assert_eq!(read("window"), Some(vec![true]));
+        assert_eq!(read("shift"), Some(vec![false]));
+        assert_eq!(read("none"), None);
         object.report_unknown_keys();
         let lines: Vec<String> = findings
             .borrow()
@@ -322,6 +358,8 @@ mod tests {
                 "error /targets/x/family: expected \"ipv4\" or \"ipv6\", found \"ipx\"",
                 "error /targets/x/list/1: expected a text, found a number",
                 "error /targets/x/managed: expected true or false, found a text",
+                "error /targets/x/windows/1: expected an object, found a number",
+                "error /targets/x/shift: expected a list of objects, found true or false",
                 "warning /targets/x/famly: unknown key, ignored; did you mean \"family\"?",
                 "warning /targets/x/deep~1er: unknown key, ignored",
             ]

@@ -2,9 +2,10 @@
 //!
 //! A packet's journey: [`capture`] yields frames; [`wire`] makes a packet view of each; [`flow`]
 //! finds or makes its flow; [`dissect`] reads the first bytes ([`prefix`]) into [`facts`];
-//! [`app`] names the application; [`policy`] evaluates the [`criteria`] of actions; [`engine`]
-//! emits [`effect`]s; [`target`]s turn them into [`netlink`] messages. Up to the engine all is a
-//! pure function of packets and time, so a capture file replayed is the production path.
+//! [`app`] names the application, [`lists`] add a user's own categories; [`policy`] evaluates the
+//! [`criteria`] of actions; [`engine`] emits [`effect`]s; [`target`]s turn them into [`netlink`]
+//! messages. Up to the engine all is a pure function of packets and time, so a capture file
+//! replayed is the production path.
 //!
 //! A module uses only modules of a lower rank (`tests/layering.rs`). The rank stands behind each:
 
@@ -23,10 +24,12 @@ pub mod netlink; // rank 1
 pub mod prefix; // rank 1
 pub mod sys; // rank 1
 pub mod wire; // rank 1
+pub mod zone; // rank 1
 
 pub mod capture; // rank 2
 pub mod dissect; // rank 2
 pub mod flow; // rank 2
+pub mod lists; // rank 2
 pub mod target; // rank 2
 
 pub mod hints; // rank 3

@@ -1,5 +1,7 @@
 //! Flows as JSON objects (spec section 3.1), for `nfa replay`, logs and sinks.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::facts::{Detail, Facts};
@@ -66,16 +68,39 @@ pub fn flow(view: &View<'_>) -> Value {
     Value::Object(record)
 }
 
-/// Tags, with the public number beside each.
+/// Tags, with the public number beside each. A user's lists may say several, so theirs are arrays,
+/// and only there if they say something.
 fn categories(view: &View<'_>) -> Value {
     let application = view.app().map(|app| app.category);
     let protocol = view.protocol_category();
-    json!({
+    let mut record = json!({
         "application": application.map_or("unclassified", |category| category.tag),
         "application_id": application.map_or(0, |category| category.id),
         "protocol": protocol.map_or("unclassified", |category| category.tag),
         "protocol_id": protocol.map_or(0, |category| category.id),
-    })
+    });
+    let of_addr = |addr| {
+        let mut found = BTreeSet::new();
+        view.any_network_category([addr], |id| {
+            found.insert(id);
+            false
+        });
+        found
+    };
+    for (key, found) in [
+        ("domain", view.domain_categories().iter().copied().collect()),
+        ("local_network", of_addr(view.flow.local().addr)),
+        ("other_network", of_addr(view.flow.other().addr)),
+    ] {
+        if let Value::Object(record) = &mut record
+            && !found.is_empty()
+        {
+            let tags = found.iter().filter_map(|id| view.lists.categories.tag(*id)).collect();
+            record.insert(key.to_owned(), tags);
+            record.insert(format!("{key}_id"), found.into_iter().collect());
+        }
+    }
+    record
 }
 
 /// The blocks of single protocols.

@@ -30,10 +30,12 @@ impl<'a> Nearest<'a> {
         // Each letter that one of them has more is an edit: most names need no closer look.
         let more = wrong_chars.abs_diff(spelling.chars().count());
         let edits = if more > limit { more } else { distance(self.wrong, spelling) };
+        // Of two that are as close, the one that begins as the wrong name does.
+        let first = |name: &str| name.chars().next().map(|c| c.to_ascii_lowercase());
         let score = if edits <= limit && edits < wrong_chars {
-            edits
+            edits.saturating_mul(2).saturating_add((first(self.wrong) != first(spelling)).into())
         } else if wrong_chars >= PART_CHARS_MIN && contains(spelling, self.wrong) {
-            NAME_CHARS_MAX // any name within reach is better
+            NAME_CHARS_MAX.saturating_mul(4) // any name within reach is better
         } else {
             return;
         };

@@ -172,6 +172,59 @@ impl AsRawFd for SignalFd {
     }
 }
 
+/// Tells when interfaces or their addresses change, rtnetlink(7).
+#[derive(Debug)]
+pub struct LinkWatch(OwnedFd);
+
+impl LinkWatch {
+    /// Starts to watch.
+    pub fn open() -> io::Result<Self> {
+        let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        // SAFETY: no pointers are passed.
+        let fd = unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_ROUTE) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: `fd` was made just now and belongs to nobody else.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        // SAFETY: all fields of a sockaddr_nl are integers, for which zero is valid.
+        let mut address: libc::sockaddr_nl = unsafe { mem::zeroed() };
+        address.nl_family = libc::sa_family_t::try_from(libc::AF_NETLINK).unwrap_or_default();
+        // RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTMGRP_IPV6_IFADDR of linux/rtnetlink.h.
+        address.nl_groups = 0x1 | 0x10 | 0x100;
+        let size = libc::socklen_t::try_from(mem::size_of_val(&address)).unwrap_or_default();
+        // SAFETY: `address` is a sockaddr_nl of `size` bytes that lives through the call.
+        let bound = unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), size) };
+        if bound < 0 { Err(io::Error::last_os_error()) } else { Ok(LinkWatch(fd)) }
+    }
+
+    /// Whether anything changed since the last call. What it was is for the caller to look up.
+    pub fn drain(&self) -> bool {
+        let mut buffer = [0u8; 4096];
+        let mut changed = false;
+        // More than this at once is a storm: the rest is seen in the next turn.
+        for _ in 0..256 {
+            // SAFETY: `buffer` has room for as many bytes as are asked for.
+            let count = unsafe {
+                libc::recv(self.0.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0)
+            };
+            let lost =
+                count < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ENOBUFS);
+            if count < 0 && !lost {
+                break;
+            }
+            changed = true;
+        }
+        changed
+    }
+}
+
+impl AsRawFd for LinkWatch {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
 /// Time since boot by a clock that never steps; it counts while the machine sleeps where the
 /// kernel can (CLOCK_BOOTTIME, clock_gettime(2)).
 pub fn monotonic() -> Timestamp {
@@ -281,6 +334,17 @@ pub fn interface_index(name: &str) -> Option<u32> {
     // SAFETY: `name` is a C string that outlives the call.
     let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
     (index != 0).then_some(index)
+}
+
+/// What Linux calls CAP_NET_RAW (capability.h): to capture.
+pub const CAP_NET_RAW: u32 = 13;
+
+/// Whether the process has that capability; taken for granted where `/proc` does not tell.
+pub fn has_capability(number: u32) -> bool {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return true };
+    let digits = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let set = digits.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+    set.is_none_or(|set| set.checked_shr(number).is_some_and(|rest| rest & 1 == 1))
 }
 
 /// Whose rights this process has; 0 is root.
@@ -413,5 +477,14 @@ mod tests {
         let line = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap();
         let effective = line.split_whitespace().nth(1).unwrap();
         assert_eq!(effective.parse(), Ok(effective_uid()));
+    }
+
+    #[test]
+    fn a_watch_comes_to_rest() {
+        let watch = LinkWatch::open().unwrap();
+        assert!((0..100).any(|_| !watch.drain()));
+        let mut fds = [PollFd::new(watch.as_raw_fd(), Interest::Read)];
+        poll(&mut fds, Some(Duration::ZERO)).unwrap();
+        assert!(!fds[0].failed());
     }
 }

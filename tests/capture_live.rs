@@ -154,7 +154,12 @@ fn inside_link() {
         None => capture,
         Some(_) => LiveCapture::open("nfa1", SNAPLEN).unwrap(),
     };
-    // The peer's carrier, and with it the neighbour, was lost.
+    // The peer's carrier, and with it the neighbour, was lost; both come back a little later.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while std::fs::read_to_string("/sys/class/net/nfa0/operstate").unwrap().trim() != "up" {
+        assert!(Instant::now() < deadline, "no carrier in 10 seconds");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     assert!(run("ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:02 dev nfa0"));
     send();
     assert_eq!(next_datagram(&mut capture).unwrap().1, b"hello");

@@ -1,47 +1,28 @@
 //! Every frame of the labelled captures is a packet, or an error that the capture is known for.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+#[allow(dead_code)] // this test decodes frames and goes no further
+mod corpus;
+
 use nfa::capture::{CaptureError, CaptureFile};
 use nfa::wire::{LinkType, WireError, decode};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 /// Captures that end inside a packet.
 const CUT_SHORT: &[&str] = &[];
 
-fn corpus() -> Option<PathBuf> {
-    let path = std::env::var_os("NFA_CORPUS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"),
-        PathBuf::from,
-    );
-    path.is_dir().then_some(path)
-}
-
-fn captures(dir: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            captures(&path, found);
-        } else if path.extension().is_some_and(|kind| kind != "csv" && kind != "md") {
-            found.push(path);
-        }
-    }
-}
-
 #[test]
 fn every_frame_is_a_packet_or_has_a_named_cause() {
-    let Some(corpus) = corpus() else {
+    let Some(folder) = corpus::folder() else {
         println!("skipped: no corpus");
         return;
     };
-    let mut paths = Vec::new();
-    captures(&corpus, &mut paths);
-    paths.sort();
+    let paths = corpus::captures(&folder);
     let (mut files, mut packets) = (0, 0);
     let mut errors: BTreeMap<String, (u32, Vec<String>)> = BTreeMap::new();
     let mut wrong = Vec::new();
     for path in &paths {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let name = corpus::name(path);
         let mut capture = match CaptureFile::open(path) {
             Ok(capture) => capture,
             Err(error) => {
@@ -89,6 +70,6 @@ fn every_frame_is_a_packet_or_has_a_named_cause() {
         let examples: Vec<_> = examples.iter().take(shown).map(String::as_str).collect();
         println!("{count:8} {error} ({})", examples.join(" "));
     }
-    assert!(packets > 0, "no packet in {}", corpus.display());
+    assert!(packets > 0, "no packet in {}", folder.display());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use nfa::app::Catalogue;
 use nfa::capture::CaptureFile;
-use nfa::config;
+use nfa::config::{self, Loaded};
 use nfa::effect::Effect;
 use nfa::engine::{Engine, Limits, Output};
 use nfa::flow::Locality;
@@ -32,7 +32,7 @@ fn catalogue() -> Catalogue {
 fn engine() -> Engine {
     let catalogue = catalogue();
     let path = root().join("docs/examples/headline.json");
-    let (config, findings) = config::load(&path, &catalogue).unwrap();
+    let Loaded { config, findings, .. } = config::load(&path, &catalogue).unwrap();
     assert!(findings.is_empty(), "{findings:?}");
     let interfaces = vec![Interface { name: "br-lan".to_owned(), role: Role::Lan }];
     let limits = Limits { keep_ended: true, ..Limits::default() };

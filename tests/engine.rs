@@ -12,6 +12,7 @@ use nfa::effect::Effect;
 use nfa::engine::{Engine, Limits, Output, Reason};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
+use nfa::lists::Lists;
 use nfa::net::Transport;
 use nfa::time::Timestamp;
 use nfa::wire::{Packet, TcpFlags, TcpInfo};
@@ -143,7 +144,8 @@ fn catalogue() -> Catalogue {
 }
 
 fn parse(text: &str, catalogue: &Catalogue) -> config::Config {
-    let (config, findings) = config::parse(text, Path::new("test.json"), catalogue).unwrap();
+    let (path, lists) = (Path::new("test.json"), Lists::default());
+    let (config, findings) = config::parse(text, path, catalogue, lists).unwrap();
     let errors: Vec<_> =
         findings.iter().filter(|f| f.severity == config::Severity::Error).collect();
     assert!(errors.is_empty(), "{errors:?}");

@@ -16,6 +16,7 @@ use nfa::effect::{Effect, Element, SetId};
 use nfa::engine::{Engine, Limits, Output};
 use nfa::flow::{IdleTimeouts, Locality};
 use nfa::interface::{Interface, Role};
+use nfa::lists::Lists;
 use nfa::time::Timestamp;
 use nfa::wire::{self, LinkType};
 
@@ -119,7 +120,8 @@ fn number(bytes: &[u8], at: usize) -> u32 {
 }
 
 fn parsed(text: &str) -> Config {
-    let (config, findings) = config::parse(text, Path::new("fuzz.json"), &CATALOGUE).unwrap();
+    let (config, findings) =
+        config::parse(text, Path::new("fuzz.json"), &CATALOGUE, Lists::default()).unwrap();
     let errors = findings.iter().filter(|f| f.severity == config::Severity::Error).count();
     assert_eq!(errors, 0, "{findings:?}");
     config

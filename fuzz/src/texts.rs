@@ -1,6 +1,5 @@
 //! Texts that people and programs write: criteria, configurations, catalogues.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -11,6 +10,7 @@ use nfa::criteria::{
     self, Error, FieldId, Group, Kind, MEMBERS_MAX, Names, Subject, TEXT_BYTES_MAX, Value,
 };
 use nfa::facts::HOST_MAX;
+use nfa::lists::{CategoryLists, Lists};
 use nfa::net::{Mac, Network};
 use nfa::policy::{Vocabularies, schema};
 
@@ -65,13 +65,14 @@ impl Subject for Toy {
 
 /// The first byte says how to compile, and what to evaluate on.
 pub fn criteria(data: &[u8]) {
-    static GROUPS: LazyLock<BTreeMap<String, Arc<Group>>> = LazyLock::new(|| {
+    static LISTS: LazyLock<Lists> = LazyLock::new(|| {
         let networks = ["10.0.0.0/8", "192.168.1.128/25", "2001:db8::/32"];
         let networks = networks.into_iter().map(|network| network.parse::<Network>().unwrap());
         let group = Group::new(networks, [Mac([0, 1, 2, 3, 4, 5])]);
-        BTreeMap::from([("printers".to_owned(), Arc::new(group))])
+        let groups = [("printers".to_owned(), Arc::new(group))].into_iter().collect();
+        Lists { groups, categories: CategoryLists::default() }
     });
-    let names = Vocabularies { catalogue: &CATALOGUE, groups: &GROUPS };
+    let names = Vocabularies { catalogue: &CATALOGUE, lists: &LISTS };
     let mut input = Input(data);
     let head = input.u8();
     let text = String::from_utf8_lossy(input.0);
@@ -122,10 +123,11 @@ fn check_error(error: &Error, texts: &[&str]) {
 /// The text of a configuration.
 pub fn config(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let (config, findings) = match config::parse(&text, Path::new("fuzz.json"), &CATALOGUE) {
-        Ok(parsed) => parsed,
-        Err(error) => return assert!(!error.to_string().is_empty()),
-    };
+    let (config, findings) =
+        match config::parse(&text, Path::new("fuzz.json"), &CATALOGUE, Lists::default()) {
+            Ok(parsed) => parsed,
+            Err(error) => return assert!(!error.to_string().is_empty()),
+        };
     let lines: Vec<&str> = text.split('\n').collect();
     for finding in &findings {
         assert!(finding.to_string().len() < 16 * text.len() + 8192, "a very long message");

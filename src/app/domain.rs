@@ -96,23 +96,31 @@ impl DomainIndex {
     /// The value of the longest domain that `host` is or lies under. `host` is lower case and has
     /// no final dot.
     pub fn longest(&self, host: &str) -> Option<u16> {
+        let mut best = None;
+        self.each(host, |value| best = Some(value));
+        best
+    }
+
+    /// Calls `visit` with the value of every domain that `host` is or lies under, the shortest
+    /// first and "this name alone" last. `host` is as for [`DomainIndex::longest`].
+    pub fn each(&self, host: &str, mut visit: impl FnMut(u16)) {
         let bytes = host.as_bytes();
         let mut state = SEED;
         let mut labels = 0;
-        let mut best = None;
         for (position, &byte) in bytes.iter().enumerate().rev().take(NAME_MAX) {
             if byte == b'.' {
-                let suffix = bytes.get(position.saturating_add(1)..)?;
-                best = self.value(suffix, finish(state), false).or(best);
+                let suffix = bytes.get(position.saturating_add(1)..).unwrap_or_default();
+                self.value(suffix, finish(state), false).into_iter().for_each(&mut visit);
                 labels += 1;
                 if labels == LABELS_MAX {
-                    return best;
+                    return;
                 }
             }
             state = step(state, byte);
         }
         let whole = finish(state);
-        self.value(bytes, whole, true).or_else(|| self.value(bytes, whole, false)).or(best)
+        self.value(bytes, whole, false).into_iter().for_each(&mut visit);
+        self.value(bytes, whole, true).into_iter().for_each(&mut visit);
     }
 
     /// Domains in it.
@@ -308,6 +316,20 @@ mod tests {
             assert_eq!(index.longest(host), value, "{host}");
         }
         assert_eq!(DomainIndex::default().longest("example.org"), None);
+    }
+
+    #[test]
+    fn every_suffix_is_visited_shortest_first() {
+        let index = index(&[("org", 1), ("example.org", 2), ("=a.example.org", 3), ("b.org", 4)]);
+        let visited = |host| {
+            let mut visited = Vec::new();
+            index.each(host, |value| visited.push(value));
+            visited
+        };
+        assert_eq!(visited("a.example.org"), [1, 2, 3]);
+        assert_eq!(visited("x.a.example.org"), [1, 2]);
+        assert_eq!(visited("org"), [1]);
+        assert_eq!(visited("example.com"), [0; 0]);
     }
 
     #[test]

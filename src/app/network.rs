@@ -57,9 +57,36 @@ impl NetworkIndex {
     /// taken for what it is.
     pub fn longest(&self, addr: IpAddr) -> Option<u16> {
         match addr.to_canonical() {
-            IpAddr::V4(addr) => find(&self.v4, u32::from(addr)),
-            IpAddr::V6(addr) => find(&self.v6, u128::from(addr)),
+            IpAddr::V4(addr) => around(&self.v4, u32::from(addr)).next(),
+            IpAddr::V6(addr) => around(&self.v6, u128::from(addr)).next(),
         }
+    }
+
+    /// Whether `test` passes the value of a network that holds `addr`; the longest prefix comes
+    /// first, and the rest is not looked at once one has passed.
+    pub fn any(&self, addr: IpAddr, test: impl FnMut(u16) -> bool) -> bool {
+        match addr.to_canonical() {
+            IpAddr::V4(addr) => around(&self.v4, u32::from(addr)).any(test),
+            IpAddr::V6(addr) => around(&self.v6, u128::from(addr)).any(test),
+        }
+    }
+
+    /// The longest prefix that holds `addr`, for people.
+    pub fn around(&self, addr: IpAddr) -> Option<Network> {
+        self.longest(addr)?;
+        let addr = addr.to_canonical();
+        let longest = if addr.is_ipv4() { 32 } else { 128 };
+        let holds = |network: &Network| match network.addr() {
+            IpAddr::V4(first) => {
+                let hosts = u32::MAX.checked_shr(network.prefix_bits().into()).unwrap_or(0);
+                has(&self.v4, u32::from(first), u32::from(first) | hosts)
+            }
+            IpAddr::V6(first) => {
+                let hosts = u128::MAX.checked_shr(network.prefix_bits().into()).unwrap_or(0);
+                has(&self.v6, u128::from(first), u128::from(first) | hosts)
+            }
+        };
+        (0..=longest).rev().filter_map(|bits| Network::new(addr, bits).ok()).find(holds)
     }
 
     /// Networks in it.
@@ -80,20 +107,25 @@ impl NetworkIndex {
     }
 }
 
+/// Whether there is a row of exactly those ends.
+fn has<A: Copy + Ord>(rows: &[Row<A>], first: A, last: A) -> bool {
+    let at = rows.partition_point(|row| (row.first, last) < (first, row.last));
+    rows.get(at).is_some_and(|row| row.first == first && row.last == last)
+}
+
 fn row<A>(first: A, last: A, value: u16) -> Row<A> {
     Row { first, last, outer: OUTERMOST, value }
 }
 
-fn find<A: Copy + Ord>(rows: &[Row<A>], addr: A) -> Option<u16> {
-    let mut at = rows.partition_point(|row| row.first <= addr).checked_sub(1)?;
-    for _ in 0..DEPTH_MAX {
-        let row = rows.get(at)?;
-        if addr <= row.last {
-            return Some(row.value);
-        }
-        at = row.outer as usize; // past the end for OUTERMOST
-    }
-    None
+/// The values of the rows that hold `addr`, from the innermost outwards.
+fn around<A: Copy + Ord>(rows: &[Row<A>], addr: A) -> impl Iterator<Item = u16> {
+    let after = rows.partition_point(|row| row.first <= addr);
+    let innermost = after.checked_sub(1).and_then(|at| rows.get(at));
+    // `outer` of the outermost is past the end.
+    std::iter::successors(innermost, |row| rows.get(row.outer as usize))
+        .take(DEPTH_MAX)
+        .filter(move |row| addr <= row.last)
+        .map(|row| row.value)
 }
 
 /// Sorts, keeps the newest of equals, and notes for each row the one that encloses it. Networks
@@ -161,6 +193,29 @@ mod tests {
         ] {
             assert_eq!(index.longest(addr.parse().unwrap()), value, "{addr}");
         }
+        let around = |addr: &str| index.around(addr.parse().unwrap()).map(|n| n.to_string());
+        assert_eq!(around("10.1.1.7").as_deref(), Some("10.1.1.7"));
+        assert_eq!(around("10.1.0.9").as_deref(), Some("10.1.0.0/16"));
+        assert_eq!(around("::ffff:10.9.0.1").as_deref(), Some("10.0.0.0/8"));
+        assert_eq!(around("2001:db8:1::9").as_deref(), Some("2001:db8:1::/48"));
+        assert_eq!(around("11.0.0.0"), None);
+    }
+
+    #[test]
+    fn every_network_around_an_address_is_visited_innermost_first() {
+        let index = index(&[("10.0.0.0/8", 1), ("10.1.0.0/16", 2), ("10.1.1.0/24", 3)]);
+        let visited = |addr: &str| {
+            let mut visited = Vec::new();
+            let passed = index.any(addr.parse().unwrap(), |value| {
+                visited.push(value);
+                value == 2
+            });
+            (passed, visited)
+        };
+        assert_eq!(visited("10.1.1.1"), (true, vec![3, 2]));
+        assert_eq!(visited("10.1.2.1"), (true, vec![2]));
+        assert_eq!(visited("10.2.0.1"), (false, vec![1]));
+        assert_eq!(visited("11.0.0.1"), (false, vec![]));
     }
 
     #[test]

@@ -36,7 +36,8 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         writeln!(out, "{line}")?;
     }
     if let Some(config) = config {
-        let (actions, targets) = (config.policy.actions.len(), config.targets.len());
+        let actions = config.policy.actions.iter().filter(|action| action.enabled).count();
+        let targets = config.targets.len();
         let sets = config.sets.iter().count();
         writeln!(
             out,

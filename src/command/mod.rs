@@ -1,18 +1,22 @@
 //! The commands of the program, one file each.
 
 mod check;
+mod explain;
+mod list;
 mod log;
+mod lookup;
 mod options;
 mod replay;
 mod run;
 mod summary;
+mod told;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use nfa::app::Catalogue;
-use nfa::config::{self, Config, Severity};
+use nfa::config::{self, Config, Loaded, Severity};
 
 use options::{Options, UsageError};
 
@@ -25,7 +29,17 @@ struct Command {
 }
 
 /// Every command there is.
-static COMMANDS: &[&Command] = &[&replay::REPLAY, &run::RUN, &check::CHECK];
+static COMMANDS: &[&Command] = &[
+    &replay::REPLAY,
+    &run::RUN,
+    &check::CHECK,
+    &explain::EXPLAIN,
+    &lookup::LOOKUP,
+    &list::APPS,
+    &list::PROTOCOLS,
+    &list::CATEGORIES,
+    &list::FIELDS,
+];
 
 /// How a command that ran to its end went.
 enum Outcome {
@@ -112,7 +126,7 @@ fn help(options: &Options) -> std::io::Result<Outcome> {
         for command in COMMANDS {
             writeln!(
                 out,
-                "  {:<8} {}\n           nfa {}",
+                "  {:<10} {}\n             nfa {}",
                 command.name, command.doc, command.usage
             )?;
         }
@@ -155,6 +169,16 @@ fn load_catalogue(options: &Options, mut report: impl FnMut(String)) -> Catalogu
     catalogue
 }
 
+/// The application whose tag or short name is closest to `name`.
+fn nearest_app(catalogue: &Catalogue, name: &str) -> Option<String> {
+    let mut nearest = nfa::spelling::Nearest::new(name);
+    for app in catalogue.iter() {
+        nearest.consider(app.short_name(), app.tag);
+        nearest.consider(app.tag, app.tag);
+    }
+    nearest.found()
+}
+
 /// Loads a configuration; its findings are told through `report`. `None` if none of it can be
 /// used, which was told too.
 fn load_config(
@@ -163,7 +187,10 @@ fn load_config(
     mut report: impl FnMut(Severity, String),
 ) -> Option<Config> {
     match config::load(path, catalogue) {
-        Ok((config, findings)) => {
+        Ok(Loaded { config, findings, of_lists }) => {
+            for finding in of_lists {
+                report(finding.severity, finding.to_string());
+            }
             for finding in findings {
                 report(finding.severity, format!("{}:{finding}", path.display()));
             }

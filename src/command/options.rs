@@ -16,12 +16,20 @@ pub const FLAGS: &[(&str, &str)] = &[
     ("--interface NAME", "capture here instead of where the configuration says"),
     ("--local NETWORK", "replay: these addresses are the LAN's too (repeatable)"),
     ("--max-flows N", "most live flows (default: 8192)"),
+    ("--flow FLOW", "explain: a flow in words, such as 'tcp 192.168.1.10:40000 203.0.113.9:443'"),
+    ("--json", "explain and lists: JSON instead of text"),
     ("--no-expiry", "replay: flows live to the end of the capture"),
     ("--quiet", "replay: no lines for flows and set changes"),
     ("--summary", "replay: a table at the end"),
     ("-h, --help", "this text; with a command, its own"),
     ("-V, --version", "the version"),
 ];
+
+/// The names among [`FLAGS`], without values.
+fn option_names() -> impl Iterator<Item = &'static str> {
+    let words = FLAGS.iter().flat_map(|(flag, _)| flag.split([' ', ',']));
+    words.filter(|word| word.starts_with("--"))
+}
 
 /// What the command line says.
 #[derive(Debug, Default)]
@@ -40,6 +48,10 @@ pub struct Options {
     pub local: Vec<Network>,
     /// `--max-flows`.
     pub max_flows: Option<usize>,
+    /// `--flow`.
+    pub flows: Vec<String>,
+    /// `--json`.
+    pub json: bool,
     /// `--no-expiry`.
     pub no_expiry: bool,
     /// `--quiet`.
@@ -78,6 +90,13 @@ pub enum UsageError {
         /// As written.
         argument: String,
     },
+    /// A second argument to a command that takes one.
+    OneArgument {
+        /// The command.
+        command: &'static str,
+        /// As written.
+        argument: String,
+    },
     /// An option's value.
     Value {
         /// The option.
@@ -108,7 +127,7 @@ impl From<lexopt::Error> for UsageError {
 impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoCommand => f.write_str("expected a command, such as replay, run or check"),
+            Self::NoCommand => f.write_str("expected a command, such as run, check or replay"),
             Self::UnknownCommand { name, nearest: Some(nearest) } => {
                 write!(f, "no command '{name}'; did you mean '{nearest}'?")
             }
@@ -117,8 +136,18 @@ impl fmt::Display for UsageError {
             Self::Unexpected { command, argument } => {
                 write!(f, "{command} takes no argument, found '{argument}'")
             }
+            Self::OneArgument { command, argument } => {
+                write!(f, "{command} takes one argument at most, found '{argument}'")
+            }
             Self::Value { option, found, expected } => {
                 write!(f, "{option} '{found}': {expected}")
+            }
+            Self::Parser(lexopt::Error::UnexpectedOption(option)) => {
+                write!(f, "no option '{option}'")?;
+                match spelling::nearest(option, option_names()) {
+                    Some(nearest) => write!(f, "; did you mean '{nearest}'?"),
+                    None => Ok(()),
+                }
             }
             Self::Parser(error) => error.fmt(f),
         }
@@ -153,6 +182,10 @@ impl Options {
                     }
                     options.max_flows = Some(flows);
                 }
+                Arg::Long("flow") => {
+                    options.flows.push(parser.value()?.to_string_lossy().into_owned());
+                }
+                Arg::Long("json") => options.json = true,
                 Arg::Long("no-expiry") => options.no_expiry = true,
                 Arg::Long("quiet") => options.quiet = true,
                 Arg::Long("summary") => options.summary = true,

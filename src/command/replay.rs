@@ -10,7 +10,7 @@ use nfa::app::Catalogue;
 use nfa::capture::CaptureFile;
 use nfa::config::{Config, INTERFACE_DEFAULT};
 use nfa::effect::Effect;
-use nfa::engine::{Engine, Limits, Output, Reason};
+use nfa::engine::{Ended, Engine, Limits, Output, Reason};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::record;
@@ -38,12 +38,16 @@ const PROGRESS_PACKETS: u32 = 4096;
 /// Milliseconds between two progress lines.
 const PROGRESS_MS: u64 = 500;
 
+/// Tells of a flow that has ended, in place of the usual lines.
+pub type Tell = fn(&mut dyn Write, &Options, &Engine, &Ended) -> std::io::Result<()>;
+
 struct Replay<'o> {
     options: &'o Options,
     catalogue: Arc<Catalogue>,
     out: BufWriter<std::io::StdoutLock<'static>>,
     summary: Summary,
     problems: bool,
+    tell: Option<Tell>,
 }
 
 fn run(options: Options) -> Result<Outcome, Failure> {
@@ -51,13 +55,20 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         let what = "one or more captures; \"-\" is standard input";
         return Err(UsageError::Needs { command: "replay", what }.into());
     }
-    let catalogue = super::load_catalogue(&options, |line| eprintln!("nfa: {line}"));
+    replay(&options, None)
+}
+
+/// Reads the captures that the options name; `tell` says what becomes of their flows, which else
+/// are told with the set changes they would cause.
+pub fn replay(options: &Options, tell: Option<Tell>) -> Result<Outcome, Failure> {
+    let catalogue = super::load_catalogue(options, |line| eprintln!("nfa: {line}"));
     let mut replay = Replay {
-        options: &options,
+        options,
         catalogue: Arc::new(catalogue),
         out: BufWriter::new(std::io::stdout().lock()),
         summary: Summary::default(),
         problems: false,
+        tell,
     };
     for (number, path) in options.arguments.iter().enumerate() {
         // Every capture is a world of its own; only the first tells about the configuration.
@@ -69,6 +80,34 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     }
     replay.out.flush()?;
     Ok(if replay.problems { Outcome::Problems } else { Outcome::Fine })
+}
+
+/// An engine for flows of one interface: that of the options, else the configuration's first.
+pub fn engine(
+    options: &Options,
+    catalogue: &Arc<Catalogue>,
+    config: Config,
+    keep_ended: bool,
+) -> Engine {
+    let lan = |name: &str| Interface { name: name.to_owned(), role: Role::Lan };
+    let known = |name: &&String| config.interfaces.iter().find(|known| known.name == **name);
+    let interface = match (&options.interface, config.interfaces.first()) {
+        (Some(name), _) => known(&name).cloned().unwrap_or_else(|| lan(name)),
+        (None, Some(interface)) => interface.clone(),
+        (None, None) => lan(INTERFACE_DEFAULT),
+    };
+    let mut networks = config.local_networks.clone();
+    networks.extend(&options.local);
+    let mut limits = Limits::default();
+    if let Some(flows_max) = options.max_flows.or(config.flows_max) {
+        limits.flows_max = flows_max;
+    }
+    if options.no_expiry {
+        limits.idle = None;
+    }
+    limits.keep_ended = keep_ended || !options.quiet || options.summary;
+    let locality = Locality::new(networks);
+    Engine::new(config, Arc::clone(catalogue), vec![interface], locality, limits)
 }
 
 impl Replay<'_> {
@@ -83,29 +122,9 @@ impl Replay<'_> {
         config.ok_or_else(|| Failure::Message("no usable configuration".to_owned()))
     }
 
-    fn engine(&self, config: Config) -> Engine {
-        let interface = match (&self.options.interface, config.interfaces.first()) {
-            (Some(name), _) => Interface { name: name.clone(), role: Role::Lan },
-            (None, Some(interface)) => interface.clone(),
-            (None, None) => Interface { name: INTERFACE_DEFAULT.to_owned(), role: Role::Lan },
-        };
-        let mut networks = config.local_networks.clone();
-        networks.extend(&self.options.local);
-        let mut limits = Limits { keep_ended: true, ..Limits::default() };
-        if let Some(flows_max) = self.options.max_flows.or(config.flows_max) {
-            limits.flows_max = flows_max;
-        }
-        if self.options.no_expiry {
-            limits.idle = None;
-        }
-        limits.keep_ended = !self.options.quiet || self.options.summary;
-        let locality = Locality::new(networks);
-        Engine::new(config, Arc::clone(&self.catalogue), vec![interface], locality, limits)
-    }
-
     /// A capture that cannot be read, or not to its end, is told and the rest goes on.
     fn capture(&mut self, path: &Path, config: Config) -> Result<(), Failure> {
-        let mut engine = self.engine(config);
+        let mut engine = engine(self.options, &self.catalogue, config, self.tell.is_some());
         let mut file = match CaptureFile::open(path) {
             Ok(file) => file,
             Err(error) => {
@@ -164,6 +183,13 @@ impl Replay<'_> {
         output: &mut Output,
         now: Timestamp,
     ) -> Result<(), Failure> {
+        if let Some(tell) = self.tell {
+            output.effects.clear();
+            for ended in output.ended.drain(..) {
+                tell(&mut self.out, self.options, engine, &ended)?;
+            }
+            return Ok(());
+        }
         for effect in output.effects.drain(..) {
             self.summary.add_effect(engine, &effect);
             if !self.options.quiet

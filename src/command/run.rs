@@ -11,7 +11,7 @@ use nfa::engine::{Engine, Limits, Output};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::net::Network;
-use nfa::sys::{self, Interest, PollFd, Signal, SignalFd};
+use nfa::sys::{self, Interest, LinkWatch, PollFd, Signal, SignalFd};
 use nfa::target::Keeper;
 use nfa::time::Timestamp;
 use nfa::wire;
@@ -50,6 +50,8 @@ struct Daemon {
     engine: Engine,
     keeper: Option<Keeper>,
     sources: Vec<Source>,
+    /// `None`: the kernel tells no changes; they are seen once a second.
+    links: Option<LinkWatch>,
     output: Output,
     locals: Vec<Network>,
     undecodable: u32,
@@ -67,6 +69,8 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     let Some((config, catalogue)) = load(&options, &path, &mut log) else {
         return Err(Failure::Message(format!("{}: no usable configuration", path.display())));
     };
+    let interfaces = interfaces(&options, &config);
+    may_capture(&interfaces)?;
     let keeper = match Keeper::open() {
         Ok(keeper) => Some(keeper),
         Err(error) => {
@@ -74,7 +78,6 @@ fn run(options: Options) -> Result<Outcome, Failure> {
             None
         }
     };
-    let interfaces = interfaces(&options, &config);
     let mut limits = Limits::default();
     if let Some(flows_max) = options.max_flows.or(config.flows_max) {
         limits.flows_max = flows_max;
@@ -88,6 +91,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         engine,
         keeper,
         sources,
+        links: LinkWatch::open().ok(),
         output: Output::default(),
         locals: Vec::new(),
         undecodable: 0,
@@ -96,6 +100,20 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     let result = daemon.serve(&signals);
     daemon.close();
     result
+}
+
+/// An interface that is not there yet is waited for; rights that are not there never come.
+fn may_capture(interfaces: &[Interface]) -> Result<(), Failure> {
+    let packets = interfaces.iter().find(|interface| !interface.name.starts_with("nflog"));
+    match packets {
+        Some(Interface { name, .. }) if !sys::has_capability(sys::CAP_NET_RAW) => {
+            Err(Failure::Message(format!(
+                "{name}: no permission to capture, run as root or with CAP_NET_RAW and \
+                 CAP_NET_ADMIN"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Catalogue and configuration; findings go to the log.
@@ -175,6 +193,7 @@ impl Daemon {
             }
             let deadline = self.engine.next_deadline().map_or(next_round, |at| at.min(next_round));
             let mut fds = vec![PollFd::new(signals.as_raw_fd(), Interest::Read)];
+            fds.extend(self.links.as_ref().map(|w| PollFd::new(w.as_raw_fd(), Interest::Read)));
             let captures = self.sources.iter().filter_map(|source| source.capture.as_ref());
             fds.extend(captures.map(|capture| PollFd::new(capture.fd(), Interest::Read)));
             sys::poll(&mut fds, Some(deadline.since(sys::monotonic())))
@@ -190,6 +209,10 @@ impl Daemon {
                     Signal::Hangup => self.reload(),
                     Signal::User1 => self.tell_counters(),
                 }
+            }
+            if self.links.as_ref().is_some_and(LinkWatch::drain) {
+                // At once: a new bridge has traffic from its first millisecond.
+                self.look_at_interfaces()?;
             }
             self.read_frames();
             self.engine.tick(sys::monotonic(), &mut self.output);
@@ -248,7 +271,8 @@ impl Daemon {
         });
     }
 
-    fn housekeeping(&mut self, now: Timestamp) -> Result<(), Failure> {
+    /// Opens what has come, gives up what has gone.
+    fn look_at_interfaces(&mut self) -> Result<(), Failure> {
         for source in &mut self.sources {
             if source.capture.as_ref().is_some_and(LiveCapture::is_orphaned) {
                 let name = source.interface.name.clone();
@@ -258,6 +282,14 @@ impl Daemon {
             source.open(&mut self.log).map_err(|error| Failure::Message(error.to_string()))?;
         }
         self.find_locals();
+        Ok(())
+    }
+
+    fn housekeeping(&mut self, now: Timestamp) -> Result<(), Failure> {
+        self.look_at_interfaces()?;
+        // Routers without a battery start with an old date, until NTP sets it.
+        let wall = i64::try_from(sys::wall_clock().as_micros()).unwrap_or(i64::MAX);
+        self.engine.set_wall_clock(sys::monotonic(), wall);
         let log = &mut self.log;
         if let Some(keeper) = &mut self.keeper {
             let elements = self.engine.elements().iter();

@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Config, NamedTarget, Problem, Severity};
+use super::{Config, NamedTarget, Problem, Severity, schedule};
 use crate::app::Catalogue;
 use crate::criteria::{self, Compiled, Criteria};
 use crate::interface::{Interface, InterfaceFilter, Role};
 use crate::json::{self, Object};
+use crate::lists::Lists;
 use crate::net::Network;
 use crate::policy::{Action, Policy, Vocabularies, schema};
 use crate::spelling;
 use crate::target::{self, Sets};
+use crate::zone::Zone;
 
 /// The only version of the format there is.
 const VERSION: u64 = 1;
@@ -21,6 +23,11 @@ const VERSION: u64 = 1;
 const KINDS_TO_COME: &[&str] = &["nftset", "ctlabel", "ctmark", "log", "sink", "kill", "pftable"];
 /// Most flows a table may be made for.
 const FLOWS_MOST: u64 = 1 << 20;
+
+/// The key of the folder of address groups.
+pub(super) const ADDRESS_GROUPS: &str = "address_groups";
+/// The key of the folder of category lists.
+pub(super) const CATEGORY_LISTS: &str = "category_lists";
 
 type Found = (Severity, String, Problem);
 
@@ -41,11 +48,10 @@ struct Check<'a> {
 }
 
 /// Checks `root`, an object.
-pub(super) fn check(root: &Value, catalogue: &Catalogue) -> (Config, Vec<Found>) {
+pub(super) fn check(root: &Value, catalogue: &Catalogue, lists: Lists) -> (Config, Vec<Found>) {
     let values = RefCell::default();
-    let groups = BTreeMap::new();
     let mut check = Check {
-        vocabularies: Vocabularies { catalogue, groups: &groups },
+        vocabularies: Vocabularies { catalogue, lists: &lists },
         values: &values,
         found: Vec::new(),
         config: Config::default(),
@@ -55,6 +61,7 @@ pub(super) fn check(root: &Value, catalogue: &Catalogue) -> (Config, Vec<Found>)
         check.read(&object);
     }
     let Check { mut found, config, .. } = check;
+    let config = Config { lists, ..config };
     let values = values.into_inner().into_iter();
     found.extend(values.map(|v| (v.severity, v.path, Problem::Value(v.problem))));
     (config, found)
@@ -62,6 +69,7 @@ pub(super) fn check(root: &Value, catalogue: &Catalogue) -> (Config, Vec<Found>)
 
 impl<'a> Check<'a> {
     fn read(&mut self, root: &Object<'a>) {
+        root.value("$schema"); // for editors
         root.number("version", VERSION, VERSION);
         let defaults = self.object_at(root, "target_defaults");
         let globals = self.object_at(root, "target_globals");
@@ -85,10 +93,11 @@ impl<'a> Check<'a> {
         let actions = actions.into_iter().map(|(_, action)| action).collect();
         self.config.policy = Policy { exemptions, actions };
         self.config.reprocess_flows = root.flag("reprocess_flows", true);
-        if root.value("timezone").is_some() {
-            self.not_yet(root.path_of("timezone"), "timezone".to_owned());
-        }
+        self.config.zone = zone(root);
         self.interfaces(root);
+        // They were read before: criteria are about what they hold.
+        root.text(ADDRESS_GROUPS);
+        root.text(CATEGORY_LISTS);
         self.config.flows_max = root
             .number("flows_max", 16, FLOWS_MOST)
             .and_then(|flows_max| usize::try_from(flows_max).ok());
@@ -165,13 +174,18 @@ impl<'a> Check<'a> {
         let halt_on_match = object.flag("halt_on_match", false);
         let exemptions = self.exemptions(object);
         let targets = self.targets_of(object);
-        if object.value("time_of_day").is_some() {
-            self.not_yet(object.path_of("time_of_day"), "time_of_day".to_owned());
-        }
+        let schedule = schedule::read(object);
         let criteria = self.criteria(object)?;
-        let name = name.to_owned();
-        let action = Action { name, interface, criteria, exemptions, targets, halt_on_match };
-        enabled.then_some(action)
+        Some(Action {
+            name: name.to_owned(),
+            enabled,
+            schedule: schedule?,
+            interface,
+            criteria,
+            exemptions,
+            targets,
+            halt_on_match,
+        })
     }
 
     fn criteria(&mut self, object: &Object<'a>) -> Option<Criteria> {
@@ -182,7 +196,8 @@ impl<'a> Check<'a> {
                 return None;
             }
         };
-        let texts = object.texts("criteria");
+        let (one, list) = ("an expression as a text", "an expression as a text, or a list of them");
+        let texts = object.texts_such_as("criteria", one, list);
         let written = if let Value::Array(items) = value { items.len() } else { 1 };
         if written != texts.len() {
             return None; // a value of another type was reported
@@ -195,7 +210,8 @@ impl<'a> Check<'a> {
     /// One bad exemption is refused alone. Without it the action covers more than was wanted, so
     /// it is an error, which the exit status of `nfa check` shows.
     fn exemptions(&mut self, object: &Object<'a>) -> Vec<Criteria> {
-        let entries = object.texts("exemptions");
+        let one = "a text such as \"192.168.1.1\" or \"app == 'youtube';\"";
+        let entries = object.texts_such_as("exemptions", one, "a list of texts");
         entries
             .into_iter()
             .filter_map(|(text, path)| {
@@ -263,4 +279,16 @@ impl<'a> Check<'a> {
     fn not_yet(&mut self, path: String, what: String) {
         self.found.push((Severity::Warning, path, Problem::NotYet { what }));
     }
+}
+
+/// Of a zone that cannot be had the system's takes the place: most routers stand where they are
+/// set to. Schedules may then be hours off, so it is an error, which `nfa check` shows.
+fn zone(root: &Object<'_>) -> Zone {
+    let Some(text) = root.text("timezone") else { return Zone::system() };
+    Zone::find(text).unwrap_or_else(|error| {
+        let expected = "a zone such as \"Europe/Rome\" or \"CET-1CEST,M3.5.0,M10.5.0/3\"";
+        let found = format!("\"{text}\": {error}; the system's zone is used");
+        root.unexpected("timezone", expected, &found);
+        Zone::system()
+    })
 }

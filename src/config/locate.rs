@@ -1,5 +1,9 @@
 //! Where in a JSON text the value of a pointer stands, for messages.
 
+use std::collections::BTreeMap;
+
+use crate::json::join;
+
 /// Line and column of a place, both from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
@@ -28,6 +32,26 @@ pub fn locate(text: &str, pointer: &str) -> Position {
         found = cursor.at;
     }
     position(text, found)
+}
+
+/// A key that stands twice in one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duplicate {
+    /// JSON pointer to it.
+    pub path: String,
+    /// Where it stood before.
+    pub first: Position,
+    /// Where it stands again.
+    pub again: Position,
+}
+
+/// Every key of `text`, which is valid JSON, that its object had before.
+pub fn duplicates(text: &str) -> Vec<Duplicate> {
+    let mut cursor = Cursor { text, at: 0 };
+    let mut found = Vec::new();
+    cursor.skip_space();
+    cursor.find_duplicates("", &mut found);
+    found
 }
 
 /// Line and column of a byte offset.
@@ -102,6 +126,44 @@ impl<'t> Cursor<'t> {
         !matches!(self.peek(), None | Some(']'))
     }
 
+    /// Goes past a value. Brackets nest no deeper than the reader of JSON let them: 128 times.
+    fn find_duplicates(&mut self, path: &str, found: &mut Vec<Duplicate>) {
+        let closing = match self.peek() {
+            Some('{') => '}',
+            Some('[') => ']',
+            _ => return self.skip_value(),
+        };
+        self.bump();
+        self.skip_space();
+        let mut seen = BTreeMap::new();
+        let mut index = 0usize;
+        while !matches!(self.peek(), None | Some('}' | ']')) {
+            let inner = if closing == '}' {
+                let at = self.at;
+                let name = self.string().unwrap_or_default();
+                let inner = join(path, &name);
+                if let Some(first) = seen.insert(name, at) {
+                    let (first, again) = (position(self.text, first), position(self.text, at));
+                    found.push(Duplicate { path: inner.clone(), first, again });
+                }
+                self.skip_space();
+                self.bump(); // the colon
+                self.skip_space();
+                inner
+            } else {
+                join(path, &index.to_string())
+            };
+            self.find_duplicates(&inner, found);
+            index = index.saturating_add(1);
+            self.skip_space();
+            if self.peek() == Some(',') {
+                self.bump();
+                self.skip_space();
+            }
+        }
+        self.bump();
+    }
+
     /// The text of a string, which is stepped over.
     fn string(&mut self) -> Option<String> {
         let start = self.at;
@@ -167,6 +229,21 @@ mod tests {
             ("/d/deeper", 3, 16),
         ] {
             assert_eq!(locate(text, pointer), Position { line, column }, "{pointer}");
+        }
+    }
+
+    #[test]
+    fn keys_that_stand_twice_are_found() {
+        let text =
+            "{\"a\": [1, {\"b\": 1, \"c\": {}, \"\\u0062\": 2}],\n \"a\": {}, \"b\": [[], \"a\"]}";
+        let found: Vec<_> = duplicates(text)
+            .into_iter()
+            .map(|d| (d.path, (d.first.line, d.first.column), (d.again.line, d.again.column)))
+            .collect();
+        let expected = [("/a/1/b".to_owned(), (1, 12), (1, 29)), ("/a".to_owned(), (1, 2), (2, 2))];
+        assert_eq!(found, expected);
+        for text in ["{}", "[]", "7", "\"x\"", "{\"a\": 1}", "[{\"a\": 1}, {\"a\": 1}]"] {
+            assert_eq!(duplicates(text), [], "{text}");
         }
     }
 }

@@ -3,19 +3,26 @@
 
 mod check;
 mod locate;
+mod schedule;
+mod syntax;
 
 pub use locate::Position;
+pub use syntax::SyntaxError;
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::criteria;
 use crate::interface::Interface;
 use crate::json;
+use crate::lists::{self, Folders, Lists};
 use crate::net::Network;
 use crate::policy::Policy;
 use crate::target::{Sets, Target};
+use crate::zone::Zone;
 
 pub use crate::json::Severity;
 
@@ -35,10 +42,14 @@ pub struct Config {
     pub interfaces: Vec<Interface>,
     /// Networks of the LAN beside the private ranges and the interfaces' own.
     pub local_networks: Vec<Network>,
+    /// Address groups and category lists.
+    pub lists: Lists,
     /// Most live flows, if it says.
     pub flows_max: Option<usize>,
     /// Evaluate every live flow again after a reload.
     pub reprocess_flows: bool,
+    /// Where schedules are read off the clock: the zone it names, else the system's.
+    pub zone: Zone,
 }
 
 /// A target and its key in the configuration.
@@ -70,6 +81,11 @@ pub enum Problem {
         name: String,
         /// Why it does nothing.
         reason: &'static str,
+    },
+    /// A key stands twice in one object; only the last counts.
+    Duplicate {
+        /// Where it stood before.
+        first: Position,
     },
     /// Valid, but this version does not do it yet.
     NotYet {
@@ -111,7 +127,7 @@ pub enum ConfigError {
         /// Its path.
         path: PathBuf,
         /// What and where.
-        source: serde_json::Error,
+        source: SyntaxError,
     },
     /// It is JSON but no object.
     NoObject {
@@ -123,24 +139,38 @@ pub enum ConfigError {
 /// Longest configuration read, in bytes.
 const TEXT_BYTES_MAX: u64 = 4 << 20;
 
-/// Reads and checks the file. Names of applications come from `catalogue`.
+/// A configuration with what it names, and all that is wrong with either.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What can be used.
+    pub config: Config,
+    /// In the configuration itself.
+    pub findings: Vec<Finding>,
+    /// In the files of address groups and category lists.
+    pub of_lists: Vec<lists::Finding>,
+}
+
+/// Reads and checks the file and the lists it names. Names of applications come from `catalogue`.
 ///
 /// # Errors
 /// Only if nothing of it can be used.
-pub fn load(
-    path: &Path,
-    catalogue: &crate::app::Catalogue,
-) -> Result<(Config, Vec<Finding>), ConfigError> {
+pub fn load(path: &Path, catalogue: &crate::app::Catalogue) -> Result<Loaded, ConfigError> {
     let read = |source| ConfigError::Read { path: path.to_owned(), source };
     let size = std::fs::metadata(path).map_err(read)?.len();
     if size > TEXT_BYTES_MAX {
         return Err(ConfigError::TooLarge { path: path.to_owned() });
     }
     let text = std::fs::read_to_string(path).map_err(read)?;
-    parse(&text, path, catalogue)
+    let root = object(&text, path)?;
+    let folder = |key| root.get(key).and_then(Value::as_str);
+    let folders = Folders::new(folder(check::ADDRESS_GROUPS), folder(check::CATEGORY_LISTS));
+    let (lists, of_lists) = Lists::load(&folders);
+    let (config, findings) = checked(&root, &text, catalogue, lists);
+    Ok(Loaded { config, findings, of_lists })
 }
 
-/// Checks a configuration that is at hand; `path` only names it in messages.
+/// Checks a configuration that is at hand, with lists that were loaded before; `path` only names
+/// it in messages.
 ///
 /// # Errors
 /// Only if nothing of it can be used.
@@ -148,13 +178,27 @@ pub fn parse(
     text: &str,
     path: &Path,
     catalogue: &crate::app::Catalogue,
+    lists: Lists,
 ) -> Result<(Config, Vec<Finding>), ConfigError> {
-    let value: serde_json::Value = serde_json::from_str(text)
-        .map_err(|source| ConfigError::Syntax { path: path.to_owned(), source })?;
-    if !value.is_object() {
-        return Err(ConfigError::NoObject { path: path.to_owned() });
-    }
-    let (config, problems) = check::check(&value, catalogue);
+    let root = object(text, path)?;
+    Ok(checked(&root, text, catalogue, lists))
+}
+
+fn object(text: &str, path: &Path) -> Result<Value, ConfigError> {
+    let root: Value = serde_json::from_str(text).map_err(|error| {
+        let source = SyntaxError::new(text, &error);
+        ConfigError::Syntax { path: path.to_owned(), source }
+    })?;
+    if root.is_object() { Ok(root) } else { Err(ConfigError::NoObject { path: path.to_owned() }) }
+}
+
+fn checked(
+    root: &Value,
+    text: &str,
+    catalogue: &crate::app::Catalogue,
+    lists: Lists,
+) -> (Config, Vec<Finding>) {
+    let (config, problems) = check::check(root, catalogue, lists);
     let mut findings: Vec<Finding> = problems
         .into_iter()
         .map(|(severity, pointer, problem)| Finding {
@@ -164,10 +208,17 @@ pub fn parse(
             problem,
         })
         .collect();
+    // The reader of JSON keeps the last of several and says nothing.
+    findings.extend(locate::duplicates(text).into_iter().map(|duplicate| Finding {
+        severity: Severity::Error,
+        position: duplicate.again,
+        path: duplicate.path,
+        problem: Problem::Duplicate { first: duplicate.first },
+    }));
     // A default is read once for each target that uses it.
     findings.sort_by_key(|finding| (finding.position.line, finding.position.column));
     findings.dedup();
-    Ok((config, findings))
+    (config, findings)
 }
 
 impl fmt::Display for Finding {
@@ -190,6 +241,11 @@ impl fmt::Display for Problem {
                 write!(f, "no target \"{name}\", skipped")
             }
             Self::IdleTarget { name, reason } => write!(f, "target \"{name}\" {reason}, skipped"),
+            Self::Duplicate { first } => write!(
+                f,
+                "written before, at {}:{}: that one is ignored, only this one counts",
+                first.line, first.column
+            ),
             Self::NotYet { what } => write!(f, "{what} is not supported yet, ignored"),
         }
     }
@@ -208,7 +264,8 @@ impl fmt::Display for ConfigError {
                 )
             }
             Self::Syntax { path, source } => {
-                write!(f, "{}: error: not valid JSON: {source}", path.display())
+                let Position { line, column } = source.position;
+                write!(f, "{}:{line}:{column}: error: {source}", path.display())
             }
             Self::NoObject { path } => {
                 write!(f, "{}: error: expected a JSON object, such as {{}}", path.display())

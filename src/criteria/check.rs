@@ -105,7 +105,12 @@ impl<'a> Checker<'a> {
             (Kind::Number, Literal::Number { negative, magnitude }) => {
                 Ok(range(compared.comparison, negative, magnitude))
             }
-            (Kind::Text, Literal::Text(text)) => Ok(Test::Text(text.into())),
+            (Kind::Text, Literal::Text(text)) => {
+                if text.contains('*') {
+                    self.findings.warning(compared.value_span, Cause::Wildcard);
+                }
+                Ok(Test::Text(text.into()))
+            }
             (Kind::Text, Literal::Pattern(pattern)) => self.pattern(pattern).map(Test::Pattern),
             (Kind::Address, Literal::Network(network)) => Ok(Test::Network(network)),
             (Kind::Mac, Literal::Mac(mac)) => Ok(Test::Mac(mac)),
@@ -251,7 +256,11 @@ impl<'a> Checker<'a> {
             .dot_matches_new_line(true)
             .size_limit(PATTERN_BYTES_MAX)
             .build()
-            .map_err(|error| Cause::Pattern { message: error.to_string() })
+            .map_err(|error| {
+                let shell = pattern.starts_with('*');
+                let hint = if shell { "; for any text write `.*`" } else { "" };
+                Cause::Pattern { message: format!("{error}{hint}") }
+            })
     }
 }
 

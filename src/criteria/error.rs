@@ -254,6 +254,10 @@ pub enum Cause {
         /// What the pattern compiler says.
         message: String,
     },
+    /// A warning: `*` in a text that is compared whole.
+    Wildcard,
+    /// An exemption that is one word, and neither an address nor a field.
+    NoExemption,
     /// A warning: no `;` at the end.
     MissingTerminator,
     /// A warning: `;` behind compact criteria or a bare exemption.
@@ -360,6 +364,13 @@ impl fmt::Display for Cause {
                 write!(f, "`{word}` is no value of `{field}`{}", DidYouMean(nearest))
             }
             Self::Pattern { message } => write!(f, "pattern: {message}"),
+            Self::Wildcard => f.write_str(
+                "`*` stands for itself here; for any text write a pattern such as 'rx:.*[.]org$'",
+            ),
+            Self::NoExemption => f.write_str(
+                "expected an address, a network, an @group or an expression such as \
+                 app == 'youtube';",
+            ),
             Self::MissingTerminator => f.write_str("no `;` at the end"),
             Self::NeedlessTerminator => f.write_str("no `;` belongs here"),
             Self::IgnoredStatement => f.write_str(

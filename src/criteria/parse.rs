@@ -95,6 +95,9 @@ impl<'a> Parser<'a> {
                 }
             }
             Err(cause @ Cause::Address { .. }) => self.checker.findings.error(span, cause),
+            _ if is_word(bare) && self.checker.schema.find(bare).is_none() => {
+                self.checker.findings.error(span, Cause::NoExemption);
+            }
             _ => self.criteria(),
         }
     }
@@ -447,6 +450,11 @@ impl<'a> Parser<'a> {
     fn thread(&mut self, root: Link) {
         self.work += thread(&self.nodes, &mut self.steps, root);
     }
+}
+
+/// Whether it is no expression by its letters alone, but what people write for an address or name.
+fn is_word(text: &str) -> bool {
+    text.chars().all(|c| c.is_alphanumeric() || "._-/".contains(c))
 }
 
 #[cfg(test)]

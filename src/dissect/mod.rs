@@ -1,7 +1,7 @@
 //! One file per protocol, registered in one list.
 //!
 //! A dissector is a pure function from the prefix of a flow to facts. The order of [`ALL`] is the
-//! order of the questions where ports give no hint: the surer the evidence, the earlier.
+//! order of the questions: the surer the evidence, the earlier.
 
 mod ber;
 pub mod bittorrent;
@@ -11,6 +11,7 @@ mod database;
 mod desktop;
 mod dhcp;
 mod dns;
+mod dnscrypt;
 mod dtls;
 mod flowlog;
 mod http;
@@ -70,6 +71,7 @@ pub struct Dissector {
 pub static ALL: &[&Dissector] = &[
     &bittorrent::BITTORRENT,
     &tls::TLS,
+    &opening::OPENING,
     &http::HTTP,
     &ssh::SSH,
     &stun::STUN,
@@ -78,6 +80,7 @@ pub static ALL: &[&Dissector] = &[
     &mdns::MDNS,
     &llmnr::LLMNR,
     &netbios::NETBIOS,
+    &dnscrypt::DNSCRYPT,
     &dns::DNS,
     &dhcp::DHCP,
     &ssdp::SSDP,
@@ -92,7 +95,6 @@ pub static ALL: &[&Dissector] = &[
     &smb::SMB,
     &desktop::DESKTOP,
     &database::DATABASE,
-    &opening::OPENING,
     &rpc::ONC_RPC,
     &tunnel::TUNNEL,
     &syslog::SYSLOG,

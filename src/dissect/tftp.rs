@@ -38,6 +38,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
                     block = None;
                 }
             }
+            6 if acknowledges_options(&mut reader) => return Ok(Facts::of(&PROTOCOL)),
             5 | 6 if datagram.bytes.last() == Some(&0) => {}
             _ => return Err(Stop::NotMine),
         }
@@ -59,6 +60,16 @@ fn request(reader: &mut Reader<'_>) -> Result<(), Stop> {
     }
 }
 
+/// RFC 2347: names and values, each with a zero behind it. The names of RFC 2348, RFC 2349 and
+/// RFC 7440 are the ones in use; with the opcode at least 2^-56 by chance.
+fn acknowledges_options(reader: &mut Reader<'_>) -> bool {
+    let (Ok(name), Ok(value)) = (reader.until(&[0]), reader.until(&[0])) else { return false };
+    let known = [&b"blksize"[..], b"tsize", b"timeout", b"windowsize"];
+    known.iter().any(|known| name.eq_ignore_ascii_case(known))
+        && !value.is_empty()
+        && value.iter().all(u8::is_ascii_digit)
+}
+
 #[cfg(test)]
 mod tests {
     use crate::dissect::sample::{Sample, udp};
@@ -74,5 +85,8 @@ mod tests {
         };
         transfer([1, 2, 3]).survives("TFTP");
         transfer([0, 0, 0]).is_nobodys();
+        udp(50000, 40000).original(b"\0\x06blksize\x001468\0tsize\x0060\0").survives("TFTP");
+        udp(50000, 40000).original(b"\0\x06blksize\x0014x8\0").is_nobodys();
+        udp(50000, 40000).original(b"\0\x06option\x001468\0").is_nobodys();
     }
 }

@@ -1,4 +1,5 @@
-//! WireGuard (its white paper, section 5.4): four messages of exact form.
+//! WireGuard (its white paper, section 5.4): four messages of exact form; and the discovery by
+//! which Tailscale's peers find a path for it on the same port (its source, `disco/disco.go`).
 
 use crate::bytes::{Reader, Stop};
 use crate::dissect::Dissector;
@@ -10,11 +11,15 @@ use crate::prefix::Prefix;
 pub static PROTOCOL: Protocol =
     Protocol { id: 206, name: "WireGuard", category: "vpn", ports: &[(Transport::Udp, 51820)] };
 
+/// Tailscale, where its discovery is seen before its WireGuard.
+pub static TAILSCALE: Protocol =
+    Protocol { id: 315, name: "Tailscale", category: "vpn", ports: &[] };
+
 /// Handshakes and transport data.
 pub static WIREGUARD: Dissector = Dissector {
     name: "wireguard",
     over: &[Transport::Udp],
-    protocols: &[&PROTOCOL],
+    protocols: &[&PROTOCOL, &TAILSCALE],
     dissect,
     teach: None,
 };
@@ -26,6 +31,10 @@ const COOKIE_BYTES: usize = 64;
 const DATA_BYTES_MIN: usize = 32;
 /// How far a counter may run between two packets that are seen.
 const COUNTER_STEP_MAX: u64 = 4096;
+
+/// Six bytes that open a message of discovery, a key and a nonce.
+const DISCOVERY: &[u8] = b"TS\xf0\x9f\x92\xac";
+const DISCOVERY_BYTES_MIN: usize = 6 + 32 + 24;
 
 /// Type and three reserved zeros: 2^-32. On top of it, any one of:
 ///
@@ -42,6 +51,9 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         let bytes = datagram.bytes;
         let own = datagram.direction.index();
         let other = datagram.direction.flipped();
+        if bytes.starts_with(DISCOVERY) && bytes.len() >= DISCOVERY_BYTES_MIN {
+            return Ok(Facts::of(&TAILSCALE)); // 2^-48 by chance
+        }
         let mut reader = Reader::datagram(bytes);
         let kind = reader.u32_le()?;
         let first = reader.u32_le()?;
@@ -110,5 +122,12 @@ mod tests {
         udp(51820, 51820).original(data(5)).original(data(6)).survives("WireGuard");
         udp(51820, 51820).original(data(5)).original(data(5)).is_nobodys();
         udp(51820, 51820).original(data(5)).reply(data(6)).is_nobodys();
+    }
+
+    #[test]
+    fn discovery_is_tailscale() {
+        let ping = join(&[b"TS\xf0\x9f\x92\xac", &[9; 86]]);
+        udp(41641, 41641).original(&ping).survives("Tailscale");
+        udp(41641, 41641).original(&ping[..61]).is_nobodys();
     }
 }

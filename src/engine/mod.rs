@@ -1,11 +1,12 @@
 //! The pipeline without sockets and clocks: packets and time go in, effects come out.
 
+mod clock;
 mod detect;
 mod elements;
+mod explain;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::app::Catalogue;
 use crate::config::Config;
@@ -14,13 +15,16 @@ use crate::facts::Lesson;
 use crate::flow::{Flow, FlowId, FlowKey, FlowTable, IdleTimeouts, Locality, Stage, ends_of};
 use crate::hints::Hints;
 use crate::interface::Interface;
+use crate::lists::CategoryLists;
 use crate::net::Direction;
-use crate::policy::View;
+use crate::policy::{Timetable, View};
 use crate::target::{Sets, Want};
 use crate::time::Timestamp;
 use crate::wire::Packet;
+use clock::WallClock;
 use detect::{Detector, Progress};
 use elements::Elements;
+pub use explain::{Explained, Fired};
 
 /// Bounds and habits of an engine.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +72,8 @@ pub struct Ended {
     pub flow: Flow,
     /// Why.
     pub reason: Reason,
+    /// Nobody had named it before its end, so no action was evaluated.
+    pub undecided: bool,
 }
 
 /// What the engine asks for and reports, in order. The caller empties it.
@@ -120,6 +126,13 @@ pub struct Engine {
     gatherings: usize,
     counters: Counters,
     now: Timestamp,
+    clock: WallClock,
+    /// Which actions are in force at present.
+    timetable: Timetable,
+    /// They are others than when live flows were evaluated.
+    turned: bool,
+    /// When schedules are to be looked at again.
+    boundary: Option<Timestamp>,
     lessons: Vec<Lesson>,
     wants: Vec<Want>,
 }
@@ -149,6 +162,10 @@ impl Engine {
             gatherings: 0,
             counters: Counters::default(),
             now: Timestamp::ZERO,
+            clock: WallClock::default(),
+            timetable: Timetable::default(),
+            turned: false,
+            boundary: None,
             lessons: Vec::new(),
             wants: Vec::new(),
         };
@@ -183,12 +200,16 @@ impl Engine {
         self.table.touch(id);
     }
 
-    /// Time has come to `now`: ends idle flows, refreshes elements.
+    /// Time has come to `now`: ends idle flows, refreshes elements, and evaluates every live flow
+    /// again where a schedule opens or closes.
     pub fn tick(&mut self, now: Timestamp, out: &mut Output) {
         self.now = self.now.max(now);
         while let Some(flow) = self.table.pop_expired(self.now) {
             let reason = if flow.ending.is_over() { Reason::Closed } else { Reason::Expired };
             self.end(flow, reason, out);
+        }
+        if self.boundary.is_some_and(|boundary| boundary <= self.now) {
+            self.cross_boundary(out);
         }
         self.elements.tick(self.now, &mut out.effects);
         self.hints.expire(self.now);
@@ -196,7 +217,8 @@ impl Engine {
 
     /// When [`Engine::tick`] next has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.table.next_expiry().into_iter().chain(self.elements.next_deadline()).min()
+        let due = [self.table.next_expiry(), self.elements.next_deadline(), self.boundary];
+        due.into_iter().flatten().min()
     }
 
     /// No more packets will come: ends every flow, in the order they began.
@@ -235,7 +257,7 @@ impl Engine {
         }
         self.adopt(config);
         for id in ids {
-            // Numbers of applications belong to their catalogue.
+            // Numbers of applications belong to their catalogue, those of categories to the lists.
             self.reclassify(id);
             if self.config.reprocess_flows {
                 self.evaluate(id, out);
@@ -286,7 +308,8 @@ impl Engine {
 
     /// A flow as criteria and records see it.
     pub fn view<'a>(&'a self, flow: &'a Flow) -> View<'a> {
-        View { flow, catalogue: &self.catalogue, interface: self.interface(flow) }
+        let lists = &self.config.lists;
+        View { flow, catalogue: &self.catalogue, lists, interface: self.interface(flow) }
     }
 
     fn interface(&self, flow: &Flow) -> &Interface {
@@ -298,6 +321,7 @@ impl Engine {
     fn adopt(&mut self, config: Config) {
         self.set_ids = self.sets.adopt(&config.sets);
         self.config = config;
+        self.open_timetable();
     }
 
     fn begin(&mut self, packet: &Packet<'_>, interface: u8, out: &mut Output) -> FlowId {
@@ -360,15 +384,11 @@ impl Engine {
         self.evaluate(id, out);
     }
 
-    /// Names the application anew from what is known.
+    /// Names application and categories anew from what is known.
     fn reclassify(&mut self, id: FlowId) {
-        let Some(flow) = self.table.get_mut(id) else { return };
-        let other = flow.other().addr;
-        let detection = &mut flow.detection;
-        let facts = detection.facts.as_deref();
-        let host = facts.and_then(|facts| facts.host.as_deref()).or(detection.hint.as_deref());
-        let protocol = facts.map(|facts| facts.protocol.name);
-        detection.app = self.catalogue.identify(host, protocol, other);
+        if let Some(flow) = self.table.get_mut(id) {
+            classify(flow, &self.catalogue, &self.config.lists.categories);
+        }
     }
 
     /// Finds what the flow's matches want now, takes hold of it, and lets go of what it held.
@@ -376,18 +396,9 @@ impl Engine {
         let mut wants = std::mem::take(&mut self.wants);
         let Some(flow) = self.table.get(id) else { return };
         let view = self.view(flow);
-        let hit = Hit {
-            transport: flow.key.transport(),
-            local: flow.local(),
-            other: flow.other(),
-            local_mac: flow.local_mac(),
-            other_mac: flow.other_mac(),
-            local_direction: flow.sides.local,
-            interface: view.interface,
-            mark: 0,
-        };
+        let hit = hit_of(&view);
         let mut hits = 0;
-        for (_, action) in self.config.policy.matches(&view) {
+        for (_, action) in self.config.policy.matches(&view, &self.timetable) {
             hits = 1;
             for target in action.targets.iter().filter_map(|n| self.config.targets.get(*n)) {
                 target.kind.apply(&hit, &self.config.sets, &mut wants);
@@ -441,15 +452,36 @@ impl Engine {
             }
         }
         if self.limits.keep_ended {
+            let undecided = flow.detection.stage == Stage::Undecided;
             self.detector.give_up(&mut flow);
-            let facts = flow.detection.facts.as_deref();
-            let host = facts.and_then(|f| f.host.as_deref()).or(flow.detection.hint.as_deref());
-            let protocol = facts.map(|facts| facts.protocol.name);
-            flow.detection.app = self.catalogue.identify(host, protocol, flow.other().addr);
-            out.ended.push(Ended { flow, reason });
+            classify(&mut flow, &self.catalogue, &self.config.lists.categories);
+            out.ended.push(Ended { flow, reason, undecided });
         }
     }
 }
 
-/// How far ahead the daemon sleeps at most, so that a clock that jumps is noticed.
-pub const SLEEP_MAX: Duration = Duration::from_secs(30);
+/// Names a flow's application and the categories of its host from what is known of it.
+fn classify(flow: &mut Flow, catalogue: &Catalogue, lists: &CategoryLists) {
+    let other = flow.other().addr;
+    let detection = &mut flow.detection;
+    let facts = detection.facts.as_deref();
+    let host = facts.and_then(|facts| facts.host.as_deref()).or(detection.hint.as_deref());
+    let protocol = facts.map(|facts| facts.protocol.name);
+    detection.app = catalogue.identify(host, protocol, other);
+    detection.domain_categories = host.map_or_else(Box::default, |host| lists.of_host(host));
+}
+
+/// What targets need of a flow.
+fn hit_of<'v>(view: &View<'v>) -> Hit<'v> {
+    let flow = view.flow;
+    Hit {
+        transport: flow.key.transport(),
+        local: flow.local(),
+        other: flow.other(),
+        local_mac: flow.local_mac(),
+        other_mac: flow.other_mac(),
+        local_direction: flow.sides.local,
+        interface: view.interface,
+        mark: 0,
+    }
+}

@@ -94,6 +94,9 @@ pub struct Detection {
     pub facts: Option<Box<Facts>>,
     /// The application, once one is known.
     pub app: Option<AppId>,
+    /// Numbers of the categories whose lists hold the host; sorted. Kept because patterns are dear
+    /// and several actions may ask; it costs a flow two words, and memory only if a list has it.
+    pub domain_categories: Box<[u16]>,
     /// A DNS answer to the local side that named the other side's address.
     pub hint: Option<Box<str>>,
     /// The first bytes, while they are needed.
@@ -158,6 +161,7 @@ impl Flow {
                 dissector: None,
                 facts: None,
                 app: None,
+                domain_categories: Box::default(),
                 hint: None,
                 gathering: None,
             },

@@ -1,5 +1,6 @@
 //! Every field that criteria may use: name, aliases, type, doc, getter. One row each.
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use super::view::View;
@@ -122,15 +123,17 @@ fields! {
         "number of the protocol's category",
         Some(protocol_category_id);
     "category" ["cat"] Kind::Name(Vocabulary::Category),
-        "category of the application, or of the protocol where no application is known",
-        Some(|view, test| test(Value::Id(view.category())));
+        "category of the application (of the protocol where none is known) or of any list",
+        Some(category);
     "category_id" ["cat_id"] Kind::Id(Vocabulary::Category),
-        "number of that category",
-        Some(|view, test| test(Value::Id(view.category())));
+        "number of such a category",
+        Some(category);
     "domain_category" ["dom_category"] Kind::Name(Vocabulary::DomainCategory),
-        "category of a list of domains that holds the host", None;
+        "category of a list of domains that holds the host",
+        Some(domain_category);
     "domain_category_id" ["dom_category_id"] Kind::Id(Vocabulary::DomainCategory),
-        "number of that category", None;
+        "number of that category",
+        Some(domain_category);
     "app_ip_override" [] Kind::Flag,
         "the application was told by the address alone", None;
     "app_proto_twins" [] Kind::Flag,
@@ -301,25 +304,35 @@ fields! {
 
     // Lists of networks.
     "network_category" ["net_category"] Kind::Name(Vocabulary::NetworkCategory),
-        "category of a list of networks that holds either end", None;
+        "category of a list of networks that holds either end",
+        Some(|view, test| network_category(view, view.addrs(), test));
     "network_category_id" ["net_category_id"] Kind::Id(Vocabulary::NetworkCategory),
-        "number of that category", None;
+        "number of that category",
+        Some(|view, test| network_category(view, view.addrs(), test));
     "local_network_category" ["local_net_category"] Kind::Name(Vocabulary::NetworkCategory),
-        "category of a list that holds the LAN side", None;
+        "category of a list that holds the LAN side",
+        Some(|view, test| network_category(view, [view.flow.local().addr], test));
     "local_network_category_id" ["local_net_category_id"] Kind::Id(Vocabulary::NetworkCategory),
-        "number of that category", None;
+        "number of that category",
+        Some(|view, test| network_category(view, [view.flow.local().addr], test));
     "other_network_category" ["other_net_category"] Kind::Name(Vocabulary::NetworkCategory),
-        "category of a list that holds the far side", None;
+        "category of a list that holds the far side",
+        Some(|view, test| network_category(view, [view.flow.other().addr], test));
     "other_network_category_id" ["other_net_category_id"] Kind::Id(Vocabulary::NetworkCategory),
-        "number of that category", None;
+        "number of that category",
+        Some(|view, test| network_category(view, [view.flow.other().addr], test));
     "src_network_category" ["src_net_category"] Kind::Name(Vocabulary::NetworkCategory),
-        "category of a list that holds the originator", None;
+        "category of a list that holds the originator",
+        Some(|view, test| network_category(view, view.addrs().into_iter().take(1), test));
     "src_network_category_id" ["src_net_category_id"] Kind::Id(Vocabulary::NetworkCategory),
-        "number of that category", None;
+        "number of that category",
+        Some(|view, test| network_category(view, view.addrs().into_iter().take(1), test));
     "dst_network_category" ["dst_net_category"] Kind::Name(Vocabulary::NetworkCategory),
-        "category of a list that holds the destination", None;
+        "category of a list that holds the destination",
+        Some(|view, test| network_category(view, view.addrs().into_iter().skip(1), test));
     "dst_network_category_id" ["dst_net_category_id"] Kind::Id(Vocabulary::NetworkCategory),
-        "number of that category", None;
+        "number of that category",
+        Some(|view, test| network_category(view, view.addrs().into_iter().skip(1), test));
 
     // Overlays.
     "tag" [] Kind::Name(Vocabulary::Tag), "tag of an overlay of the user's own", None;
@@ -373,6 +386,42 @@ fields! {
 
     // Intelligence feeds: none yet.
     "intel_*" [] Kind::Any, "what a list of threats says", None;
+}
+
+/// Every category there is; 0 where there is none.
+fn category(view: &View<'_>, test: &mut Test<'_>) -> bool {
+    let service = view.service_category();
+    let mut none = service == 0;
+    if !none && test(Value::Id(service)) {
+        return true;
+    }
+    let mut each = |id: u16| {
+        none = false;
+        test(Value::Id(id.into()))
+    };
+    let listed = view.domain_categories().iter().any(|id| each(*id))
+        || view.any_network_category(view.addrs(), each);
+    listed || none && test(Value::Id(0))
+}
+
+fn domain_category(view: &View<'_>, test: &mut Test<'_>) -> bool {
+    match view.domain_categories() {
+        [] => test(Value::Id(0)),
+        found => found.iter().any(|id| test(Value::Id((*id).into()))),
+    }
+}
+
+fn network_category(
+    view: &View<'_>,
+    addrs: impl IntoIterator<Item = IpAddr>,
+    test: &mut Test<'_>,
+) -> bool {
+    let mut none = true;
+    let passed = view.any_network_category(addrs, |id| {
+        none = false;
+        test(Value::Id(id.into()))
+    });
+    passed || none && test(Value::Id(0))
 }
 
 fn protocol_category_id(view: &View<'_>, test: &mut Test<'_>) -> bool {

@@ -1,6 +1,5 @@
 //! The vocabularies of criteria: applications, protocols, categories, address groups.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::app::{
@@ -10,6 +9,7 @@ use crate::app::{
 use crate::criteria::{Group, Names, Vocabulary};
 use crate::dissect;
 use crate::facts::Protocol;
+use crate::lists::Lists;
 
 /// Protocol categories whose tag no application category has stand behind this number in the
 /// common vocabulary of `category`.
@@ -20,8 +20,8 @@ const PROTOCOL_CATEGORY_BASE: u32 = 1000;
 pub struct Vocabularies<'a> {
     /// Applications.
     pub catalogue: &'a Catalogue,
-    /// Address groups by tag.
-    pub groups: &'a BTreeMap<String, Arc<Group>>,
+    /// Address groups and the categories of the user's own lists.
+    pub lists: &'a Lists,
 }
 
 impl Names for Vocabularies<'_> {
@@ -41,6 +41,7 @@ impl Names for Vocabularies<'_> {
 
     fn each(&self, vocabulary: Vocabulary, visit: &mut dyn FnMut(&str, u32)) {
         let of_applications = APPLICATION_CATEGORIES.iter().map(|c| (c.tag, u32::from(c.id)));
+        let of_lists = self.lists.categories.own().map(|(tag, id)| (tag, u32::from(id)));
         match vocabulary {
             Vocabulary::Application => {
                 self.catalogue.iter().for_each(|app| visit(app.tag, app.id));
@@ -51,11 +52,12 @@ impl Names for Vocabularies<'_> {
             Vocabulary::ProtocolCategory => {
                 PROTOCOL_CATEGORIES.iter().for_each(|c| visit(c.tag, c.id.into()));
             }
-            Vocabulary::ApplicationCategory
-            | Vocabulary::DomainCategory
-            | Vocabulary::NetworkCategory => of_applications.for_each(|(tag, id)| visit(tag, id)),
+            Vocabulary::ApplicationCategory => of_applications.for_each(|(tag, id)| visit(tag, id)),
+            Vocabulary::DomainCategory | Vocabulary::NetworkCategory => {
+                of_applications.chain(of_lists).for_each(|(tag, id)| visit(tag, id));
+            }
             Vocabulary::Category => {
-                of_applications.for_each(|(tag, id)| visit(tag, id));
+                of_applications.chain(of_lists).for_each(|(tag, id)| visit(tag, id));
                 for category in PROTOCOL_CATEGORIES {
                     visit(category.tag, common_number(category));
                 }
@@ -65,11 +67,11 @@ impl Names for Vocabularies<'_> {
     }
 
     fn group(&self, tag: &str) -> Option<Arc<Group>> {
-        self.groups.get(tag).cloned()
+        self.lists.groups.get(tag)
     }
 
     fn each_group(&self, visit: &mut dyn FnMut(&str)) {
-        self.groups.keys().for_each(|tag| visit(tag));
+        self.lists.groups.tags().for_each(visit);
     }
 }
 

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use super::fields;
 use super::names::common_number;
 use crate::app::category::protocol_category;
-use crate::app::{App, Catalogue, Category};
-use crate::criteria::{FieldId, Subject, Value};
+use crate::app::{App, Catalogue, Category, PROTOCOL_CATEGORIES};
+use crate::criteria::{FieldId, Kind, Subject, Value, Vocabulary};
 use crate::facts::{Detail, Facts, Protocol};
 use crate::flow::Flow;
 use crate::interface::Interface;
+use crate::lists::Lists;
 use crate::net::{Direction, Transport};
 
 /// A flow with what is needed to read it.
@@ -19,6 +20,8 @@ pub struct View<'a> {
     pub flow: &'a Flow,
     /// Names of applications.
     pub catalogue: &'a Catalogue,
+    /// The user's own lists.
+    pub lists: &'a Lists,
     /// Where the flow was seen.
     pub interface: &'a Interface,
 }
@@ -28,9 +31,28 @@ impl Subject for View<'_> {
         fields::getter(field).is_some_and(|getter| getter(self, test))
     }
 
-    fn name(&self, _: FieldId, id: u32) -> Option<&str> {
-        let app = self.app().filter(|app| app.id == id).map(|app| app.tag);
-        app.or_else(|| self.protocol().filter(|p| u32::from(p.id) == id).map(|p| p.name))
+    fn name(&self, field: FieldId, id: u32) -> Option<&str> {
+        let (Kind::Name(vocabulary) | Kind::Id(vocabulary)) = fields::schema().field(field)?.kind
+        else {
+            return None;
+        };
+        let of_lists = || self.lists.categories.tag(u16::try_from(id).ok()?);
+        let of_protocols = |number: fn(&Category) -> u32| {
+            let found = PROTOCOL_CATEGORIES.iter().find(|category| number(category) == id);
+            found.map(|category| category.tag)
+        };
+        match vocabulary {
+            Vocabulary::Application => self.app().filter(|app| app.id == id).map(|app| app.tag),
+            Vocabulary::Protocol => {
+                self.protocol().filter(|p| u32::from(p.id) == id).map(|protocol| protocol.name)
+            }
+            Vocabulary::ProtocolCategory => of_protocols(|category| category.id.into()),
+            Vocabulary::Category => of_lists().or_else(|| of_protocols(common_number)),
+            Vocabulary::ApplicationCategory
+            | Vocabulary::DomainCategory
+            | Vocabulary::NetworkCategory => of_lists(),
+            Vocabulary::Risk | Vocabulary::Tag | Vocabulary::TagCategory => None,
+        }
     }
 }
 
@@ -55,13 +77,31 @@ impl<'a> View<'a> {
         self.facts().and_then(|facts| facts.details.iter().find_map(pick))
     }
 
-    /// Number of the category in the common vocabulary: the application's, or the protocol's where
-    /// no application is known. 0: none.
-    pub fn category(&self) -> u32 {
+    /// Number of the service's category in the common vocabulary: the application's, or the
+    /// protocol's where no application is known. 0: none.
+    pub fn service_category(&self) -> u32 {
         match self.app() {
             Some(app) => app.category.id.into(),
             None => self.protocol_category().map_or(0, common_number),
         }
+    }
+
+    /// Numbers of the categories whose lists hold the host, sorted; found when it was named.
+    pub fn domain_categories(&self) -> &'a [u16] {
+        &self.flow.detection.domain_categories
+    }
+
+    /// Whether `test` passes the number of a category whose lists hold one of `addrs`.
+    ///
+    /// Looked up whenever it is asked for: two binary searches are cheaper than memory in each
+    /// flow for what few configurations ask about.
+    pub fn any_network_category(
+        &self,
+        addrs: impl IntoIterator<Item = IpAddr>,
+        mut test: impl FnMut(u16) -> bool,
+    ) -> bool {
+        let lists = &self.lists.categories;
+        addrs.into_iter().any(|addr| lists.any_of_addr(addr, &mut test))
     }
 
     /// Category of the protocol.

@@ -52,7 +52,9 @@ fn facts(info_hash: Option<[u8; 20]>) -> Facts {
 
 fn stream(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| match side.first() {
-        Some(b'G' | b'H') => tracker::http(side).map(facts),
+        Some(b'G' | b'H') => {
+            tracker::http(side).map(|hash| Facts { host: tracker::host(side), ..facts(hash) })
+        }
         // A connection seen from its start starts with the handshake.
         Some(0) if !prefix.from_start => peer::message(side).map(|()| facts(None)),
         _ => peer::handshake(side).map(|info_hash| {

@@ -2,6 +2,7 @@
 
 use super::bencode;
 use crate::bytes::{Reader, Stop, be_u16_at, be_u32_at};
+use crate::facts::host_name;
 use crate::prefix::Prefix;
 
 /// The longest request line read: an announce has about 400 bytes, a scrape some hashes.
@@ -38,6 +39,17 @@ fn request(bytes: &[u8]) -> Result<[u8; 20], Stop> {
         }
     }
     if end.is_none() && line.len() < REQUEST_MAX { Err(Stop::NeedMore) } else { Err(Stop::NotMine) }
+}
+
+/// The tracker's name in the request's Host field, as far as the head is there.
+pub fn host(bytes: &[u8]) -> Option<Box<str>> {
+    let head = bytes.get(..REQUEST_MAX).unwrap_or(bytes);
+    let lines = head.split_inclusive(|&byte| byte == b'\n').skip(1);
+    // A line without its end may be a part of a name.
+    let mut lines = lines.take_while(|line| line.ends_with(b"\r\n") && line.len() > 2);
+    let field =
+        lines.find(|line| line.get(..5).is_some_and(|name| name.eq_ignore_ascii_case(b"host:")))?;
+    host_name(field.get(5..)?.strip_suffix(b"\r\n")?)
 }
 
 /// Exactly 20 bytes out of percent-encoding (RFC 3986 section 2.1).
@@ -182,6 +194,10 @@ mod tests {
         let hash = http(line.as_bytes()).unwrap().unwrap();
         assert_eq!(hash[..5], [0x12, 0x34, 0x56, 0x78, 0x9a]);
         tcp(40000, 80).original(line.as_bytes()).survives_as("BitTorrent", "HTTP");
+        let named = line.replace("\r\n\r\n", "\r\nhost: T.example.org:6969\r\n\r\n");
+        assert_eq!(host(named.as_bytes()).as_deref(), Some("t.example.org"));
+        assert_eq!(host(&named.as_bytes()[..named.len() - 4]), None, "the name may go on");
+        assert_eq!(host(line.as_bytes()), None);
         for other in [
             "GET /announce HTTP/1.1\r\n\r\n",
             "GET /scrape?info_hash=short HTTP/1.1\r\n\r\n",

@@ -1,0 +1,104 @@
+//! The labelled captures: where they are, what they hold, what the engine says of them.
+//!
+//! They are no part of the project: `$NFA_CORPUS`, or `shared/corpus` beside the project's folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nfa::app::Catalogue;
+use nfa::capture::{CaptureError, CaptureFile};
+use nfa::config::Config;
+use nfa::engine::{Engine, Limits, Output};
+use nfa::flow::{Flow, Locality};
+use nfa::interface::{Interface, Role};
+use nfa::time::Timestamp;
+use nfa::wire::{self, LinkType};
+
+/// The folder of the corpus, if there is one.
+pub fn folder() -> Option<PathBuf> {
+    let path = std::env::var_os("NFA_CORPUS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"),
+        PathBuf::from,
+    );
+    path.is_dir().then_some(path)
+}
+
+/// Every capture below `dir`, sorted.
+pub fn captures(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind != "csv" && kind != "md") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The file's name, by which tables know the capture.
+pub fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+/// One frame with its bytes.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    pub at: Timestamp,
+    pub link: LinkType,
+    pub bytes: Vec<u8>,
+}
+
+/// The frames of a capture, and why they end before its end, if they do.
+pub fn read(path: &Path) -> (Vec<Frame>, Option<CaptureError>) {
+    let mut frames = Vec::new();
+    let mut file = match CaptureFile::open(path) {
+        Ok(file) => file,
+        Err(error) => return (frames, Some(error)),
+    };
+    loop {
+        match file.next_frame() {
+            Ok(Some(frame)) => {
+                let (at, link) = (frame.at, frame.link);
+                frames.push(Frame { at, link, bytes: frame.bytes.to_vec() });
+            }
+            Ok(None) => return (frames, None),
+            Err(error) => return (frames, Some(error)),
+        }
+    }
+}
+
+/// Every flow of these frames, in the order they ended. Room for all, and none is ever idle.
+pub fn replay(frames: &[Frame], catalogue: &Arc<Catalogue>) -> Vec<Flow> {
+    let limits = Limits {
+        flows_max: 1 << 20,
+        gatherings_max: 1 << 20,
+        idle: None,
+        keep_ended: true,
+        ..Limits::default()
+    };
+    let interface = Interface { name: "br-lan".to_owned(), role: Role::Lan };
+    let locality = Locality::new(Vec::new());
+    let config = Config::default();
+    let mut engine = Engine::new(config, Arc::clone(catalogue), vec![interface], locality, limits);
+    let mut output = Output::default();
+    for frame in frames {
+        // What no packet is, tests/corpus_wire.rs judges.
+        if let Ok(packet) = wire::decode(frame.link, &frame.bytes) {
+            engine.packet(frame.at, 0, &packet, &mut output);
+        }
+    }
+    engine.finish(&mut output);
+    output.ended.into_iter().map(|ended| ended.flow).collect()
+}
+
+/// The protocol read from a flow's own payload. One guessed from a port does not count.
+pub fn protocol(flow: &Flow) -> Option<&'static str> {
+    let detection = &flow.detection;
+    detection.facts.as_ref().filter(|_| !detection.guessed).map(|facts| facts.protocol.name)
+}
