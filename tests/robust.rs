@@ -119,7 +119,7 @@ fn damaged_captures_do_no_damage() {
             }
             for _ in 0..random.below(4) {
                 let choice = u8::try_from(random.below(200)).unwrap();
-                let kind = [1, 1, 2, 4][random.below(4)];
+                let kind = [1, 1, 2, 4, 5][random.below(5)];
                 records.insert(random.below(records.len()), event(kind, choice));
             }
             damaged += run(&records, random.below(5));

@@ -4,7 +4,8 @@
 //! So that any small capture is a seed, the format is pcap's (least significant byte first). The
 //! snap length's two lowest bits choose the limits: 3, as in 65535, are the usual ones.
 //! The highest byte of a record's length on the wire says what it is: 0 a packet, 1 a reload, 2 a
-//! tick, 3 the end of time, 4 flows die at once (`finish`).
+//! tick, 3 the end of time, 4 flows die at once (`finish`), 5 the wall's clock is set to whatever
+//! the record's two words of time say.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -39,11 +40,13 @@ const CONFIGS: [&str; 4] = [
         "yt": {"criteria": "app == 'youtube' || category == 'social-media';", "targets": ["p"]},
         "all": {"criteria": "*", "targets": ["a", "m"], "priority": 9}},
       "exemptions": ["protocol == 'dns';"]}"#,
-    r#"{"targets": {
-        "p": {"target_type": "ipset", "set_name": "p", "type": "hash:ip,port", "ttl": 1},
+    r#"{"timezone": "CET-1CEST,M3.5.0,M10.5.0/3", "targets": {
+        "p": {"target_type": "ipset", "set_name": "p", "type": "hash:ip,port", "ttl": 1,
+          "linger": 3},
         "a": {"target_type": "ipset", "set_name": "a"}},
       "actions": {
-        "any": {"criteria": "detection_complete;", "targets": ["p"], "halt_on_match": true},
+        "any": {"criteria": "detection_complete;", "targets": ["p"], "halt_on_match": true,
+          "time_of_day": [{"day": ["mon", "sun"], "time_start": "21:00", "time_end": "23:59"}]},
         "x": {"criteria": "detected_hostname == 'rx:[a-m]';", "targets": ["a"]}}}"#,
     r#"{"reprocess_flows": false, "targets": {
         "p": {"target_type": "ipset", "set_name": "p", "type": "hash:ip,port", "ttl": 2147483}},
@@ -165,11 +168,12 @@ pub fn replay(data: &[u8]) -> usize {
         if rest.len() < 16 {
             break;
         }
-        let at = Timestamp::from_parts(number(rest, 0).into(), number(rest, 4).into());
-        let [_, _, choice, kind] = number(rest, 12).to_le_bytes();
-        let len = usize::try_from(number(rest, 8)).unwrap().min(rest.len() - 16).min(65_535);
-        let frame = &rest[16..16 + len];
-        rest = &rest[16 + len..];
+        let (record, behind) = rest.split_at(16);
+        let at = Timestamp::from_parts(number(record, 0).into(), number(record, 4).into());
+        let [_, _, choice, kind] = number(record, 12).to_le_bytes();
+        let len = usize::try_from(number(record, 8)).unwrap().min(behind.len()).min(65_535);
+        let frame;
+        (frame, rest) = behind.split_at(len);
         match kind {
             1 => {
                 let config = parsed(CONFIGS[usize::from(choice) % CONFIGS.len()]);
@@ -178,6 +182,10 @@ pub fn replay(data: &[u8]) -> usize {
             2 => now = now.after(Duration::from_secs(u64::from(choice))),
             3 => now = Timestamp::from_micros(u64::MAX),
             4 => engine.finish(&mut output),
+            5 => {
+                let unix = u64::from(number(record, 0)) << 32 | u64::from(number(record, 4));
+                engine.set_wall_clock(now, unix.cast_signed());
+            }
             _ => {
                 now = now.max(at);
                 engine.tick(now, &mut output);

@@ -35,6 +35,8 @@ pub static TARGETS: &[Target] = &[
     Target { name: "criteria", run: texts::criteria },
     Target { name: "config", run: texts::config },
     Target { name: "catalogue", run: texts::catalogue },
+    Target { name: "lists", run: texts::lists },
+    Target { name: "zone", run: texts::zone },
     Target { name: "engine", run: engine::engine },
 ];
 
