@@ -27,7 +27,9 @@ impl<'a> Nearest<'a> {
             return;
         }
         let limit = (wrong_chars / 3).max(1);
-        let edits = distance(self.wrong, spelling);
+        // Each letter that one of them has more is an edit: most names need no closer look.
+        let more = wrong_chars.abs_diff(spelling.chars().count());
+        let edits = if more > limit { more } else { distance(self.wrong, spelling) };
         // Of two that are as close, the one that begins as the wrong name does.
         let first = |name: &str| name.chars().next().map(|c| c.to_ascii_lowercase());
         let score = if edits <= limit && edits < wrong_chars {

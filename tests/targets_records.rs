@@ -10,6 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use nfa::config::{self, Severity};
+use nfa::lists::Lists;
 use rig::{Rig, handshake};
 use serde_json::Value;
 
@@ -113,7 +114,8 @@ fn sinks_are_found_by_name() {
     let check = |properties: &str| {
         let text = format!(r#"{{"targets": {{"t": {{"target_type": "sink", {properties}}}}}}}"#);
         let catalogue = nfa::app::Catalogue::empty();
-        let (config, findings) = config::parse(&text, Path::new("x"), &catalogue).unwrap();
+        let (config, findings) =
+            config::parse(&text, Path::new("x"), &catalogue, Lists::default()).unwrap();
         match findings.into_iter().find(|finding| finding.severity == Severity::Error) {
             Some(finding) => finding.problem.to_string(),
             None => config.streams.get(nfa::effect::StreamId(0)).unwrap().to_string(),

@@ -200,7 +200,9 @@ fn main() {
             seeds.add("netlink_reply", &netlink(line));
         }
     }
-    for path in under(&root, "tests/check", "json").iter().chain(&under(&root, "docs", "json")) {
+    for path in ["tests/check", "tests/config", "docs/examples"]
+        .iter()
+        .flat_map(|folder| under(&root, folder, "json")) {
         seeds.add("config", &fs::read(path).unwrap());
     }
     let table = fs::read_to_string(root.join("tests/criteria/acceptance.json")).unwrap();
@@ -228,6 +230,20 @@ fn main() {
         "catalogue",
         b"\x00app:1:netify.video\ndom:1:video.example\nnet:1:192.0.2.0/24\nnet:1:2001:db8::/32\n",
     );
+    for path in under(&root, "tests/lists", "conf") {
+        let text = fs::read(path).unwrap();
+        for kind in [0_u8, 1] {
+            seeds.add("lists", &[&[kind], &text[..]].concat());
+        }
+    }
+    for text in ["CET-1CEST,M3.5.0,M10.5.0/3", "<+0330>-3:30", "EST5EDT,J60/-1:30,300/25", "UTC0"] {
+        seeds.add("zone", &[b"\0", text.as_bytes()].concat());
+    }
+    for path in ["Europe/Rome", "America/New_York", "Asia/Kolkata", "UTC"] {
+        if let Ok(bytes) = fs::read(Path::new("/usr/share/zoneinfo").join(path)) {
+            seeds.add("zone", &[b"\x01", &bytes[..]].concat());
+        }
+    }
     for folder in arguments {
         let mut found = Vec::new();
         files(&folder, &mut found);

@@ -4,7 +4,8 @@
 //! So that any small capture is a seed, the format is pcap's (least significant byte first). The
 //! snap length's two lowest bits choose the limits: 3, as in 65535, are the usual ones.
 //! The highest byte of a record's length on the wire says what it is: 0 a packet, 1 a reload, 2 a
-//! tick, 3 the end of time, 4 flows die at once (`finish`).
+//! tick, 3 the end of time, 4 flows die at once (`finish`), 5 the wall's clock is set to whatever
+//! the record's two words of time say.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -39,11 +40,13 @@ const CONFIGS: [&str; 4] = [
         "yt": {"criteria": "app == 'youtube' || category == 'social-media';", "targets": ["p"]},
         "all": {"criteria": "*", "targets": ["a", "m"], "priority": 9}},
       "exemptions": ["protocol == 'dns';"]}"#,
-    r#"{"targets": {
-        "p": {"target_type": "ipset", "set_name": "p", "type": "hash:ip,port", "ttl": 1},
+    r#"{"timezone": "CET-1CEST,M3.5.0,M10.5.0/3", "targets": {
+        "p": {"target_type": "ipset", "set_name": "p", "type": "hash:ip,port", "ttl": 1,
+          "linger": 3},
         "a": {"target_type": "ipset", "set_name": "a"}},
       "actions": {
-        "any": {"criteria": "detection_complete;", "targets": ["p"], "halt_on_match": true},
+        "any": {"criteria": "detection_complete;", "targets": ["p"], "halt_on_match": true,
+          "time_of_day": [{"day": ["mon", "sun"], "time_start": "21:00", "time_end": "23:59"}]},
         "x": {"criteria": "detected_hostname == 'rx:[a-m]';", "targets": ["a"]}}}"#,
     r#"{"reprocess_flows": false, "targets": {
         "p": {"target_type": "ipset", "set_name": "p", "type": "hash:ip,port", "ttl": 2147483}},
@@ -54,19 +57,21 @@ const CONFIGS: [&str; 4] = [
 
 /// What the kernel would have, told by effects alone.
 #[derive(Default)]
-pub struct Ledger {
+struct Ledger {
     members: BTreeSet<(SetId, Element)>,
+    added: usize,
 }
 
 impl Ledger {
     /// Takes what was asked. A flow that was evicted may leave a member to the kernel's clock, so
     /// after evictions a member may be added again.
-    pub fn take(&mut self, effects: &mut Vec<Effect>, evictions: bool) {
+    fn take(&mut self, effects: &mut Vec<Effect>, evictions: bool) {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Add { set, element, .. } => {
                     let new = self.members.insert((set, element.clone()));
                     assert!(new || evictions, "{element} is added twice");
+                    self.added += 1;
                 }
                 Effect::Refresh { set, element, timeout, .. } => {
                     assert!(!timeout.is_zero(), "{element} is refreshed for ever");
@@ -85,7 +90,7 @@ impl Ledger {
     }
 
     /// Compares with what the engine believes to be there.
-    pub fn check(&self, engine: &Engine, evictions: bool) {
+    fn check(&self, engine: &Engine, evictions: bool) {
         if evictions {
             assert!(engine.elements().len() <= self.members.len());
         } else {
@@ -99,7 +104,7 @@ impl Ledger {
 }
 
 /// No flow is left after `finish`, and no member once all have lingered enough.
-pub fn check_end(engine: &mut Engine, output: &mut Output, ledger: &mut Ledger, now: Timestamp) {
+fn check_end(engine: &mut Engine, output: &mut Output, ledger: &mut Ledger, now: Timestamp) {
     engine.finish(output);
     let evictions = engine.counters().evicted > 0;
     ledger.take(&mut output.effects, evictions);
@@ -149,6 +154,11 @@ fn limits(choice: u32) -> Limits {
 
 /// Runs a capture.
 pub fn engine(data: &[u8]) {
+    replay(data);
+}
+
+/// Runs a capture; gives how many members of sets it caused.
+pub fn replay(data: &[u8]) -> usize {
     let (head, mut rest) = data.split_at(HEADER_BYTES.min(data.len()));
     let link = LinkType::from(number(head, 20).cast_signed());
     let limits = limits(number(head, 16));
@@ -161,11 +171,12 @@ pub fn engine(data: &[u8]) {
         if rest.len() < 16 {
             break;
         }
-        let at = Timestamp::from_parts(number(rest, 0).into(), number(rest, 4).into());
-        let [_, _, choice, kind] = number(rest, 12).to_le_bytes();
-        let len = usize::try_from(number(rest, 8)).unwrap().min(rest.len() - 16).min(65_535);
-        let frame = &rest[16..16 + len];
-        rest = &rest[16 + len..];
+        let (record, behind) = rest.split_at(16);
+        let at = Timestamp::from_parts(number(record, 0).into(), number(record, 4).into());
+        let [_, _, choice, kind] = number(record, 12).to_le_bytes();
+        let len = usize::try_from(number(record, 8)).unwrap().min(behind.len()).min(65_535);
+        let frame;
+        (frame, rest) = behind.split_at(len);
         match kind {
             1 => {
                 let config = parsed(CONFIGS[usize::from(choice) % CONFIGS.len()]);
@@ -174,6 +185,10 @@ pub fn engine(data: &[u8]) {
             2 => now = now.after(Duration::from_secs(u64::from(choice))),
             3 => now = Timestamp::from_micros(u64::MAX),
             4 => engine.finish(&mut output),
+            5 => {
+                let unix = u64::from(number(record, 0)) << 32 | u64::from(number(record, 4));
+                engine.set_wall_clock(now, unix.cast_signed());
+            }
             _ => {
                 now = now.max(at);
                 engine.tick(now, &mut output);
@@ -198,4 +213,5 @@ pub fn engine(data: &[u8]) {
     if now < Timestamp::from_micros(u64::MAX / 2) {
         check_end(&mut engine, &mut output, &mut ledger, now);
     }
+    ledger.added
 }

@@ -71,8 +71,8 @@ pub fn capture(data: &[u8]) {
     fs::remove_file(&path).unwrap();
 }
 
-/// A file of this thread's own, in memory where the system has a place for that.
-fn scratch() -> PathBuf {
+/// A file or folder of this thread's own, in memory where the system has a place for that.
+pub fn scratch() -> PathBuf {
     let memory = Path::new("/dev/shm");
     let folder = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
     let thread = format!("{:?}", std::thread::current().id());

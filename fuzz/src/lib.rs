@@ -4,7 +4,7 @@
 //! A target panics where nfa does, and where a promise is broken: a model disagrees, a bound is
 //! passed, a member of a set is left over. Slow inputs and memory are watched by the fuzzer.
 
-mod engine;
+pub mod engine;
 mod flows;
 mod frames;
 mod input;
@@ -35,6 +35,8 @@ pub static TARGETS: &[Target] = &[
     Target { name: "criteria", run: texts::criteria },
     Target { name: "config", run: texts::config },
     Target { name: "catalogue", run: texts::catalogue },
+    Target { name: "lists", run: texts::lists },
+    Target { name: "zone", run: texts::zone },
     Target { name: "engine", run: engine::engine },
 ];
 

@@ -1,5 +1,6 @@
-//! Texts that people and programs write: criteria, configurations, catalogues.
+//! Texts that people and programs write: criteria, configurations, catalogues, lists, zones.
 
+use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -10,10 +11,12 @@ use nfa::criteria::{
     self, Error, FieldId, Group, Kind, MEMBERS_MAX, Names, Subject, TEXT_BYTES_MAX, Value,
 };
 use nfa::facts::HOST_MAX;
-use nfa::lists::{CategoryLists, Lists};
+use nfa::lists::{CategoryLists, FINDINGS_MAX, Folders, Lists};
 use nfa::net::{Mac, Network};
 use nfa::policy::{Vocabularies, schema};
+use nfa::zone::Zone;
 
+use super::frames::scratch;
 use super::input::Input;
 
 /// The catalogue as shipped. The crate that this module is part of stands in the project's root or
@@ -171,5 +174,59 @@ pub fn catalogue(data: &[u8]) {
         let _ = catalogue.identify(Some(word), Some(word), addr);
         let _ = catalogue.by_address(addr);
         let _ = catalogue.resolve(word);
+    }
+}
+
+/// A file of an address group or, by the first byte, of a category; then look-ups of its words.
+pub fn lists(data: &[u8]) {
+    let mut input = Input(data);
+    let as_category = input.u8() & 1 == 1;
+    let folder = scratch();
+    let name = ["10-printers.conf", "10-games.conf"][usize::from(as_category)];
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(name), input.0).unwrap();
+    let some = Some(folder.clone());
+    let (groups, categories) = if as_category { (None, some) } else { (some, None) };
+    let (lists, findings) = Lists::load(&Folders { groups, categories });
+    fs::remove_dir_all(&folder).unwrap();
+    assert!(findings.len() <= FINDINGS_MAX + 2, "{} findings", findings.len());
+    for finding in &findings {
+        let printed = finding.to_string();
+        assert!(printed.len() < 1024 && !printed.contains(char::is_control), "{printed:?}");
+    }
+    let text = String::from_utf8_lossy(input.0);
+    for word in text.split(|c: char| !c.is_alphanumeric() && !"-_.:".contains(c)) {
+        let mut found = lists.categories.of_host(word).into_vec();
+        found.dedup();
+        assert_eq!(found.len(), lists.categories.of_host(word).len(), "a category twice");
+        if let Ok(addr) = word.parse::<IpAddr>() {
+            let _ = lists.categories.any_of_addr(addr, |_| false);
+            let _ = lists.groups.get("printers").is_some_and(|group| group.has_addr(addr));
+        }
+    }
+}
+
+/// A time zone: by the first byte a TZ string or a compiled file; then its clocks, far and near.
+pub fn zone(data: &[u8]) {
+    let mut input = Input(data);
+    let zone = if input.u8() & 1 == 1 {
+        Zone::parse_tzif(input.0).ok()
+    } else {
+        Zone::parse_posix(&String::from_utf8_lossy(input.0))
+    };
+    let Some(zone) = zone else { return };
+    let years = [i64::MIN, -1 << 40, -1, 0, 1_700_000_000, 4_000_000_000, 1 << 40, i64::MAX];
+    for mut at in years {
+        for _ in 0..8 {
+            let local = zone.local_at(at);
+            assert!(local.minute < 24 * 60 && local.second < 60 && local.weekday < 7, "{local:?}");
+            let Some(next) = zone.next_transition(at) else { break };
+            assert!(next > at, "time stands still at {at}");
+            // Nothing changes before the transition that was told.
+            let between = at.saturating_add(next.saturating_sub(at) / 2);
+            assert_eq!(zone.offset_at(at), zone.offset_at(between), "{at} to {between} of {next}");
+            assert_eq!(zone.offset_at(at), zone.offset_at(next - 1), "{at} to before {next}");
+            at = next;
+        }
     }
 }

@@ -63,6 +63,9 @@ fn position(text: &str, offset: usize) -> Position {
     Position { line, column: column.saturating_add(1) }
 }
 
+/// Keys written again that are told; each costs a walk to its line.
+const DUPLICATES_MAX: usize = 200;
+
 struct Cursor<'t> {
     text: &'t str,
     at: usize,
@@ -142,7 +145,9 @@ impl<'t> Cursor<'t> {
                 let at = self.at;
                 let name = self.string().unwrap_or_default();
                 let inner = join(path, &name);
-                if let Some(first) = seen.insert(name, at) {
+                if let Some(first) = seen.insert(name, at)
+                    && found.len() < DUPLICATES_MAX
+                {
                     let (first, again) = (position(self.text, first), position(self.text, at));
                     found.push(Duplicate { path: inner.clone(), first, again });
                 }

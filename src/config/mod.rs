@@ -9,6 +9,7 @@ mod syntax;
 pub use locate::Position;
 pub use syntax::SyntaxError;
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -89,6 +90,11 @@ pub enum Problem {
         /// Where it stood before.
         first: Position,
     },
+    /// There are more than are told.
+    More {
+        /// How many.
+        count: usize,
+    },
     /// Valid, but this version does not do it yet.
     NotYet {
         /// What it would do.
@@ -140,6 +146,9 @@ pub enum ConfigError {
 
 /// Longest configuration read, in bytes.
 const TEXT_BYTES_MAX: u64 = 4 << 20;
+
+/// Most findings that are told one by one: each costs a walk through the text, and nobody reads on.
+const FINDINGS_MAX: usize = 200;
 
 /// A configuration with what it names, and all that is wrong with either.
 #[derive(Debug)]
@@ -200,7 +209,10 @@ fn checked(
     catalogue: &crate::app::Catalogue,
     lists: Lists,
 ) -> (Config, Vec<Finding>) {
-    let (config, problems) = check::check(root, catalogue, lists);
+    let (config, mut problems) = check::check(root, catalogue, lists);
+    // Errors first, if not all can be told.
+    problems.sort_by_key(|(severity, ..)| Reverse(*severity));
+    let untold = problems.split_off(problems.len().min(FINDINGS_MAX));
     let mut findings: Vec<Finding> = problems
         .into_iter()
         .map(|(severity, pointer, problem)| Finding {
@@ -220,6 +232,12 @@ fn checked(
     // A default is read once for each target that uses it.
     findings.sort_by_key(|finding| (finding.position.line, finding.position.column));
     findings.dedup();
+    findings.extend(untold.first().map(|(severity, ..)| Finding {
+        severity: *severity,
+        position: Position { line: 1, column: 1 },
+        path: "/".to_owned(),
+        problem: Problem::More { count: untold.len() },
+    }));
     (config, findings)
 }
 
@@ -236,6 +254,7 @@ impl fmt::Display for Problem {
         match self {
             Self::Value(problem) => problem.fmt(f),
             Self::Criteria(error) => error.body().fmt(f),
+            Self::More { count } => write!(f, "{count} more like these are not shown"),
             Self::UnknownTarget { name, nearest: Some(nearest) } => {
                 write!(f, "no target \"{name}\", skipped; did you mean \"{nearest}\"?")
             }

@@ -11,6 +11,10 @@ use hashbrown::HashTable;
 use crate::effect::{Effect, Element, Life, Live, SetId};
 use crate::time::Timestamp;
 
+/// Most members that are remembered after their last flow, of about 200 bytes each. Of more than
+/// that, as a swarm's peers may be, the newest are left to the kernel's clock, or taken out at once
+/// where it has none for them.
+const LINGERING_MAX: usize = 16_384;
 /// Fewer timers than this are never tidied.
 const TIMERS_MIN: usize = 64;
 
@@ -24,6 +28,8 @@ pub struct Elements {
     /// When to look at which member again, with the member's turn at the time of writing: an
     /// entry of an earlier turn is void.
     timers: BinaryHeap<Reverse<(Timestamp, u32, u32)>>,
+    /// Members without holders.
+    lingering: usize,
 }
 
 #[derive(Debug)]
@@ -95,6 +101,7 @@ impl Elements {
         let Some(slot) = self.slots.get_mut(number as usize) else { return };
         let Some(member) = slot.member.as_mut() else { return };
         let lingered = member.holders == 0;
+        self.lingering = self.lingering.saturating_sub(usize::from(lingered));
         member.holders = member.holders.saturating_add(1);
         let known = &mut member.life;
         known.linger = known.linger.max(life.linger);
@@ -137,14 +144,19 @@ impl Elements {
         if member.holders > 0 {
             return;
         }
-        if member.life.linger.is_zero() {
-            self.remove(number, effects);
-        } else {
-            slot.turn = slot.turn.wrapping_add(1);
-            let until = now.after(member.life.linger);
-            effects.extend(member.refresh());
-            self.look_again(now, until, number);
+        let full = self.lingering >= LINGERING_MAX;
+        if member.life.linger.is_zero() || (full && member.life.timeout.is_none()) {
+            return self.remove(number, effects);
         }
+        slot.turn = slot.turn.wrapping_add(1);
+        let until = now.after(member.life.linger);
+        // The kernel's clock must not run out before ours.
+        effects.extend(member.refresh());
+        if full {
+            return self.remove(number, &mut Vec::new()); // the kernel does it
+        }
+        self.lingering = self.lingering.saturating_add(1);
+        self.look_again(now, until, number);
     }
 
     /// A set is wanted no more: its members that linger go now.
@@ -152,6 +164,7 @@ impl Elements {
         for number in (0..).take(self.slots.len()) {
             if member(&self.slots, number).is_some_and(|m| m.holders == 0 && !live.contains(&m.set))
             {
+                self.lingering = self.lingering.saturating_sub(1);
                 self.remove(number, effects);
             }
         }
@@ -188,6 +201,7 @@ impl Elements {
             let Some(slot) = self.slots.get(number as usize) else { continue };
             let Some(member) = slot.member.as_ref().filter(|_| slot.turn == turn) else { continue };
             if member.holders == 0 {
+                self.lingering = self.lingering.saturating_sub(1);
                 self.remove(number, effects);
             } else if let Some(refresh) = member.refresh() {
                 effects.push(refresh);
@@ -369,6 +383,25 @@ mod tests {
         assert!(elements.timers.len() <= TIMERS_MIN, "{}", elements.timers.len());
         elements.tick(secs(100 + 600), &mut effects);
         assert!(elements.is_empty());
+    }
+
+    #[test]
+    fn what_lingers_is_bounded() {
+        let (mut elements, mut effects) = (Elements::default(), Vec::new());
+        for n in 0..20_000 {
+            let member = (SetId(n % 2), key(n).1);
+            let number = elements.acquire(secs(0), member, life(60, 600), &mut effects);
+            elements.release(secs(1), number, &mut effects);
+        }
+        assert_eq!((elements.len(), elements.lingering), (LINGERING_MAX, LINGERING_MAX));
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Remove { .. })));
+        effects.clear();
+        let number = elements.acquire(secs(2), key(30_000), life(0, 600), &mut effects);
+        elements.release(secs(3), number, &mut effects);
+        assert_eq!(told(&mut effects), ["add 30000 0", "remove 30000"], "no clock but ours");
+        elements.acquire(secs(4), key(0), life(60, 600), &mut effects);
+        elements.tick(secs(700), &mut effects);
+        assert_eq!((elements.len(), elements.lingering), (1, 0), "there is room again");
     }
 
     #[test]
