@@ -31,7 +31,7 @@ targets=("$@")
 [ $# -gt 0 ] || targets=("${all[@]}")
 
 triple=$(rustc -vV | sed -n 's/^host: //p')
-RUSTC_BOOTSTRAP=1 cargo fuzz build --sanitizer none --target "$triple"
+RUSTC_BOOTSTRAP=1 cargo fuzz build --sanitizer none --target "$triple" --target-dir target
 
 # With the main build's folder: most of it has been compiled there already.
 captures=()
