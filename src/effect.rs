@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::interface::Interface;
 use crate::net::{Direction, Endpoint, Mac, Transport};
@@ -24,8 +27,29 @@ pub struct Hit<'a> {
     pub local_direction: Direction,
     /// Where the flow was seen.
     pub interface: &'a Interface,
-    /// Conntrack mark, where it is known.
+    /// Conntrack mark, as far as nfa set it.
     pub mark: u32,
+    /// Tag of the application.
+    pub application: Option<&'a str>,
+    /// Name of the protocol.
+    pub protocol: Option<&'a str>,
+}
+
+/// What connection tracking finds a flow's connection by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FiveTuple {
+    /// What carries it.
+    pub transport: Transport,
+    /// Where it comes from; of ICMP the sender of the echo request, with the identifier as port.
+    pub source: Endpoint,
+    /// Where it goes to.
+    pub destination: Endpoint,
+}
+
+impl fmt::Display for FiveTuple {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} > {}", self.transport, self.source, self.destination)
+    }
 }
 
 /// One dimension of a set's key.
@@ -51,22 +75,26 @@ pub enum Part {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Element(pub Box<[Part]>);
 
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Part::Addr(addr) => write!(f, "{addr}"),
+            Part::ProtoPort(transport, port) => write!(f, "{transport}:{port}"),
+            Part::Proto(transport) => write!(f, "{transport}"),
+            Part::Port(port) => write!(f, "{port}"),
+            Part::Mac(mac) => write!(f, "{mac}"),
+            Part::Mark(mark) => write!(f, "{mark:#010x}"),
+            Part::Interface(name) => f.write_str(name),
+        }
+    }
+}
+
 impl fmt::Display for Element {
     /// As `ipset list` prints it: `203.0.113.9,udp:5060,192.168.1.50`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, part) in self.0.iter().enumerate() {
-            if position > 0 {
-                f.write_str(",")?;
-            }
-            match part {
-                Part::Addr(addr) => write!(f, "{addr}")?,
-                Part::ProtoPort(transport, port) => write!(f, "{transport}:{port}")?,
-                Part::Proto(transport) => write!(f, "{transport}")?,
-                Part::Port(port) => write!(f, "{port}")?,
-                Part::Mac(mac) => write!(f, "{mac}")?,
-                Part::Mark(mark) => write!(f, "{mark:#010x}")?,
-                Part::Interface(name) => f.write_str(name)?,
-            }
+            let between = if position > 0 { "," } else { "" };
+            write!(f, "{between}{part}")?;
         }
         Ok(())
     }
@@ -75,6 +103,45 @@ impl fmt::Display for Element {
 /// Index of a kernel set among those the configuration names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SetId(pub u16);
+
+/// Index of a stream of records among those the configuration names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId(pub u16);
+
+/// What a set gives to packets that match an element (ipset's skbinfo, `SET --map-set`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Skb {
+    /// Packet mark and the mask of the bits that it sets.
+    pub mark: Option<(u32, u32)>,
+    /// Class of the queueing discipline: major and minor number.
+    pub prio: Option<(u16, u16)>,
+    /// Hardware queue.
+    pub queue: Option<u16>,
+}
+
+/// How long an element lives, and what it carries.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Life {
+    /// Without refresh; `None`: for ever.
+    pub timeout: Option<Duration>,
+    /// After the last flow that wants it.
+    pub linger: Duration,
+    /// What packets get, if anything.
+    pub skb: Option<Arc<Skb>>,
+}
+
+/// An element that ought to be in its set now.
+#[derive(Debug, Clone, Copy)]
+pub struct Live<'e> {
+    /// Where.
+    pub set: SetId,
+    /// What.
+    pub element: &'e Element,
+    /// How long without refresh; `None`: for ever.
+    pub timeout: Option<Duration>,
+    /// What packets get.
+    pub skb: Option<&'e Skb>,
+}
 
 /// A change the engine asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +154,8 @@ pub enum Effect {
         element: Element,
         /// The kernel forgets it after this; `None`: never.
         timeout: Option<Duration>,
+        /// What packets that match it get.
+        skb: Option<Arc<Skb>>,
     },
     /// A member whose flow lives on: its clock starts again.
     Refresh {
@@ -96,6 +165,8 @@ pub enum Effect {
         element: Element,
         /// The new timeout.
         timeout: Duration,
+        /// What packets that match it get.
+        skb: Option<Arc<Skb>>,
     },
     /// A member whose last flow has gone.
     Remove {
@@ -104,6 +175,55 @@ pub enum Effect {
         /// What.
         element: Element,
     },
+    /// Labels of a connection, bits 0 to 127, become those of `labels` where `mask` is set.
+    Label {
+        /// Which connection.
+        flow: FiveTuple,
+        /// Those it should have.
+        labels: u128,
+        /// Those that change.
+        mask: u128,
+        /// Whether it is worth a word that the connection has gone.
+        report_gone: bool,
+    },
+    /// Bits of a connection's mark become those of `mark` where `mask` is set.
+    Mark {
+        /// Which connection.
+        flow: FiveTuple,
+        /// The new bits.
+        mark: u32,
+        /// Those that change.
+        mask: u32,
+    },
+    /// The kernel forgets a connection, so that rules see its next packet as one of a new one.
+    Kill {
+        /// Which connection.
+        flow: FiveTuple,
+    },
+    /// A flow that matched is written down.
+    Record {
+        /// Where.
+        stream: StreamId,
+        /// The flow, the action and the target, as a JSON object.
+        record: Box<Value>,
+    },
+}
+
+impl Effect {
+    /// The set that it is about, if it is about one.
+    pub const fn set(&self) -> Option<SetId> {
+        match self {
+            Effect::Add { set, .. } | Effect::Refresh { set, .. } | Effect::Remove { set, .. } => {
+                Some(*set)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it is about a connection.
+    pub const fn is_of_connection(&self) -> bool {
+        matches!(self, Effect::Label { .. } | Effect::Mark { .. } | Effect::Kill { .. })
+    }
 }
 
 #[cfg(test)]

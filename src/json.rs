@@ -260,6 +260,12 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// An object inside this one.
+    pub fn child(&self, key: &'static str) -> Option<Object<'a>> {
+        let (value, path) = self.value(key)?;
+        Object::read(value, &path, self.findings)
+    }
+
     /// The members of an object as they stand.
     pub fn entries(&self) -> impl Iterator<Item = (&'a str, &'a Value)> {
         self.map.iter().map(|(key, value)| (key.as_str(), value))
@@ -273,6 +279,12 @@ impl<'a> Object<'a> {
             Some((_, path)) if !own => join(path, key),
             _ => self.path_of(key),
         };
+        self.report(Severity::Error, path, problem);
+    }
+
+    /// Reports that the value at `path` means nothing here; that part is refused.
+    pub fn refuse(&self, path: String, expected: impl Into<String>, found: &str) {
+        let problem = Problem::Value { expected: expected.into(), found: found.to_owned() };
         self.report(Severity::Error, path, problem);
     }
 

@@ -52,6 +52,7 @@ fn told(path: &Path) -> String {
                 Effect::Add { set, element, .. } => ("+", set, element),
                 Effect::Refresh { set, element, .. } => ("~", set, element),
                 Effect::Remove { set, element } => ("-", set, element),
+                other => panic!("the headline configuration has sets only, {other:?}"),
             };
             let name = &engine.sets().get(*set).unwrap().name;
             writeln!(text, "  packet {number}: {sign} {name} {element}").unwrap();

@@ -119,13 +119,25 @@ impl World {
         let told = self.output.effects.drain(..).map(|effect| {
             let name = |set| self.engine.sets().get(set).unwrap().name.clone();
             match effect {
-                Effect::Add { set, element, timeout } => {
+                Effect::Add { set, element, timeout, .. } => {
                     format!("+{} {element} {}", name(set), timeout.map_or(0, |t| t.as_secs()))
                 }
-                Effect::Refresh { set, element, timeout } => {
+                Effect::Refresh { set, element, timeout, .. } => {
                     format!("~{} {element} {}", name(set), timeout.as_secs())
                 }
                 Effect::Remove { set, element } => format!("-{} {element}", name(set)),
+                Effect::Label { flow, labels, mask, .. } => {
+                    format!("label {labels:#x}/{mask:#x} {flow}")
+                }
+                Effect::Mark { flow, mark, mask } => format!("mark {mark:#x}/{mask:#x} {flow}"),
+                Effect::Kill { flow } => format!("kill {flow}"),
+                Effect::Record { stream, record } => {
+                    let stream = self.engine.streams().get(stream).unwrap();
+                    format!(
+                        "{stream}: {} {} {}",
+                        record["action"], record["target"], record["other_ip"]
+                    )
+                }
             }
         });
         told.collect()
@@ -277,6 +289,56 @@ fn a_reload_sends_only_differences() {
     assert_eq!(world.told(), ["+s.v4 203.0.113.9 600"], "the live flow is judged again");
     world.reload(&one(BITTORRENT, r#""ttl": 600, "type": "hash:ip,port""#));
     assert_eq!(world.output.effects.len(), 2, "another key is another set");
+}
+
+#[test]
+fn what_a_reload_takes_out_goes_whether_it_lingers_or_flows_are_left_alone() {
+    let without = r#"{"reprocess_flows": false}"#;
+    for option in [r#""linger": 600"#, r#""linger": 0"#] {
+        let mut world = World::new(&one(BITTORRENT, option), Limits::default());
+        world.tcp(CLIENT, PEER, TcpFlags::ACK, &handshake());
+        world.told();
+        world.reload(without);
+        assert_eq!(world.told(), ["-s.v4 203.0.113.9"]);
+        assert!(world.engine.elements().is_empty());
+    }
+}
+
+#[test]
+fn marks_and_labels_are_of_the_flow_and_go_with_the_match() {
+    let text = r#"{"targets": {
+        "mark": {"target_type": "ctmark", "mark": "0x1", "mask": "0xff0000", "shift": 16},
+        "low": {"target_type": "ctmark", "mark": "0x3", "mask": "0xf"},
+        "label": {"target_type": "ctlabel", "labels": [0, "127"]},
+        "kill": {"target_type": "kill"}},
+        "actions": {"a": {"criteria": "protocol == 'bittorrent';", "targets": ["mark", "label", "kill"]},
+                    "b": {"criteria": "*", "targets": ["low", "label"]}}}"#;
+    let mut world = World::new(text, Limits::default());
+    world.tcp(CLIENT, PEER, TcpFlags::ACK, &handshake());
+    let flow = "tcp 192.168.1.10:5000 > 203.0.113.9:6881";
+    let both = "0x80000000000000000000000000000001";
+    assert_eq!(
+        world.told(),
+        [
+            format!("kill {flow}"),
+            format!("label {both}/{both} {flow}"),
+            format!("mark 0x10003/0xff000f {flow}")
+        ]
+    );
+    world.tcp(PEER, CLIENT, TcpFlags::ACK, b"");
+    world.reload(text);
+    assert!(world.told().is_empty());
+    // The label is still held by the other action.
+    world.reload(&text.replace("protocol == 'bittorrent'", "protocol == 'dns'"));
+    assert_eq!(world.told(), [format!("mark 0x0/0xff0000 {flow}")]);
+    world.reload("{}");
+    assert_eq!(world.told(), [format!("label 0x0/{both} {flow}"), format!("mark 0x0/0xf {flow}")]);
+    // A flow that ends leaves its connection as it is: it may speak again.
+    world.reload(text);
+    world.told();
+    world.tcp(CLIENT, PEER, TcpFlags::RST, b"");
+    world.wait(10);
+    assert!(world.told().is_empty() && world.engine.flows().is_empty());
 }
 
 #[test]

@@ -175,6 +175,7 @@ impl World {
                 Effect::Add { set, element, .. } => ("add", set, element),
                 Effect::Remove { set, element } => ("remove", set, element),
                 Effect::Refresh { .. } => continue,
+                other => panic!("{other:?}"),
             };
             let name = &sets.get(*set).unwrap().name;
             told.push(format!("{word} {name} {element}"));

@@ -13,6 +13,7 @@ use std::process::Command;
 use nfa::app::Catalogue;
 use nfa::config::{self, Finding, Problem, Severity};
 use nfa::json;
+use nfa::lists::Lists;
 use serde_json::{Map, Value};
 
 /// Keys of the format that this version does not read: `nfa check` says so.
@@ -126,7 +127,8 @@ fn strangers(findings: &[Finding]) -> Vec<&str> {
 #[test]
 fn every_key_of_the_schema_is_read() {
     let config = every_key(&schema()).to_string();
-    let (_, findings) = config::parse(&config, Path::new("every-key"), &catalogue()).unwrap();
+    let (_, findings) =
+        config::parse(&config, Path::new("every-key"), &catalogue(), Lists::default()).unwrap();
     let last = |path: &&str| path.rsplit('/').next().unwrap().to_owned();
     let unread =
         strangers(&findings).into_iter().filter(|path| !NOT_READ.contains(&last(path).as_str()));
@@ -214,7 +216,7 @@ fn the_acceptance_configurations_are_good() {
     for entry in fs::read_dir(root().join("tests/config/good")).unwrap() {
         let path = entry.unwrap().path();
         count += 1;
-        let (config, findings) = config::load(&path, &catalogue).unwrap();
+        let config::Loaded { config, findings, .. } = config::load(&path, &catalogue).unwrap();
         assert_eq!(strangers(&findings), [""; 0], "{}", path.display());
         for finding in findings.iter().filter(|finding| finding.severity == Severity::Error) {
             // Which labels there are is up to a file of the machine.

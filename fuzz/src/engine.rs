@@ -73,7 +73,7 @@ impl Ledger {
                     assert!(new || evictions, "{element} is added twice");
                     self.added += 1;
                 }
-                Effect::Refresh { set, element, timeout } => {
+                Effect::Refresh { set, element, timeout, .. } => {
                     assert!(!timeout.is_zero(), "{element} is refreshed for ever");
                     assert!(
                         self.members.contains(&(set, element.clone())),
@@ -83,6 +83,8 @@ impl Ledger {
                 Effect::Remove { set, element } => {
                     assert!(self.members.remove(&(set, element.clone())), "{element} is not there");
                 }
+                // Of connections and records nothing is kept here.
+                _ => {}
             }
         }
     }
@@ -94,8 +96,9 @@ impl Ledger {
         } else {
             assert_eq!(engine.elements().len(), self.members.len());
         }
-        for (set, element, _) in engine.elements().iter() {
-            assert!(self.members.contains(&(set, element.clone())), "{element} was never added");
+        for live in engine.elements().iter() {
+            let member = (live.set, live.element.clone());
+            assert!(self.members.contains(&member), "{} was never added", live.element);
         }
     }
 }

@@ -221,20 +221,44 @@ impl Replay<'_> {
     }
 }
 
-/// A set change as a JSON line.
+/// A change as a JSON line.
 fn change(engine: &Engine, effect: &Effect, now: Timestamp) -> Option<Value> {
+    let at = now.as_millis();
     let (change, set, element, timeout) = match effect {
-        Effect::Add { set, element, timeout } => ("add", set, element, *timeout),
-        Effect::Refresh { set, element, timeout } => ("refresh", set, element, Some(*timeout)),
+        Effect::Add { set, element, timeout, .. } => ("add", set, element, *timeout),
+        Effect::Refresh { set, element, timeout, .. } => ("refresh", set, element, Some(*timeout)),
         Effect::Remove { set, element } => ("remove", set, element, None),
+        Effect::Label { flow, labels, mask, .. } => {
+            let bits =
+                |of: u128| -> Vec<u8> { (0..128).filter(|bit| of >> bit & 1 == 1).collect() };
+            let (set, clear) = (bits(*labels), bits(mask & !labels));
+            let flow = flow.to_string();
+            return Some(
+                json!({"type": "label", "at": at, "flow": flow, "set": set, "clear": clear}),
+            );
+        }
+        Effect::Mark { flow, mark, mask } => {
+            let (mark, mask) = (format!("{mark:#010x}"), format!("{mask:#010x}"));
+            let flow = flow.to_string();
+            return Some(
+                json!({"type": "mark", "at": at, "flow": flow, "mark": mark, "mask": mask}),
+            );
+        }
+        Effect::Record { stream, record } => {
+            let stream = engine.streams().get(*stream)?.to_string();
+            return Some(json!({"type": "record", "at": at, "stream": stream, "record": record}));
+        }
+        Effect::Kill { flow } => {
+            return Some(json!({"type": "kill", "at": at, "flow": flow.to_string()}));
+        }
     };
     let spec = engine.sets().get(*set)?;
     let mut line = json!({
         "type": "set",
-        "at": now.as_millis(),
+        "at": at,
         "change": change,
         "set": spec.name,
-        "element": element.to_string(),
+        "element": spec.show(element),
     });
     if let (Some(timeout), Value::Object(line)) = (timeout, &mut line) {
         line.insert("timeout".to_owned(), timeout.as_secs().into());

@@ -12,7 +12,7 @@ use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::net::Network;
 use nfa::sys::{self, Interest, LinkWatch, PollFd, Signal, SignalFd};
-use nfa::target::Keeper;
+use nfa::target::{Clock, Keeper, Recorder};
 use nfa::time::Timestamp;
 use nfa::wire;
 
@@ -49,6 +49,7 @@ struct Daemon {
     log: Log,
     engine: Engine,
     keeper: Option<Keeper>,
+    recorder: Recorder,
     sources: Vec<Source>,
     /// `None`: the kernel tells no changes; they are seen once a second.
     links: Option<LinkWatch>,
@@ -90,6 +91,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         log,
         engine,
         keeper,
+        recorder: Recorder::default(),
         sources,
         links: LinkWatch::open().ok(),
         output: Output::default(),
@@ -196,6 +198,10 @@ impl Daemon {
             fds.extend(self.links.as_ref().map(|w| PollFd::new(w.as_raw_fd(), Interest::Read)));
             let captures = self.sources.iter().filter_map(|source| source.capture.as_ref());
             fds.extend(captures.map(|capture| PollFd::new(capture.fd(), Interest::Read)));
+            let events = self.keeper.as_ref().and_then(Keeper::event_fd);
+            fds.extend(events.map(|fd| PollFd::new(fd, Interest::Read)));
+            let first_of_sockets = fds.len();
+            self.recorder.fds(&mut fds);
             sys::poll(&mut fds, Some(deadline.since(sys::monotonic())))
                 .map_err(|error| Failure::Message(format!("poll: {error}")))?;
             while let Some(signal) =
@@ -213,6 +219,12 @@ impl Daemon {
             if self.links.as_ref().is_some_and(LinkWatch::drain) {
                 // At once: a new bridge has traffic from its first millisecond.
                 self.look_at_interfaces()?;
+            }
+            if fds.iter().any(|fd| Some(fd.fd()) == events && fd.is_ready()) {
+                self.notice();
+            }
+            if fds.iter().skip(first_of_sockets).any(PollFd::is_ready) {
+                self.recorder.serve();
             }
             self.read_frames();
             self.engine.tick(sys::monotonic(), &mut self.output);
@@ -254,18 +266,39 @@ impl Daemon {
         if self.output.effects.is_empty() {
             return;
         }
+        let clock = self.clock();
         if let Some(keeper) = &mut self.keeper {
-            let (log, now) = (&mut self.log, sys::monotonic());
-            keeper.apply(self.engine.sets(), &self.output.effects, now, |line| {
+            let log = &mut self.log;
+            keeper.apply(self.engine.sets(), &self.output.effects, clock.now, |line| {
                 log.write(Level::Error, &line);
             });
         }
+        self.recorder.apply(&self.output.effects, clock);
         self.output.effects.clear();
     }
 
-    fn prepare(&mut self) {
+    /// What records are dated by.
+    fn clock(&self) -> Clock {
+        let unix = sys::wall_clock();
+        let seconds = i64::try_from(unix.as_secs()).unwrap_or(i64::MAX);
+        let utc_offset_seconds = self.engine.config().zone.offset_at(seconds);
+        Clock { now: sys::monotonic(), unix, utc_offset_seconds }
+    }
+
+    /// Somebody changed the ruleset.
+    fn notice(&mut self) {
         let Some(keeper) = &mut self.keeper else { return };
-        let log = &mut self.log;
+        let (log, elements) = (&mut self.log, self.engine.elements().iter());
+        keeper.notice(self.engine.sets(), elements, sys::monotonic(), |line| {
+            log.write(Level::Warning, &line);
+        });
+    }
+
+    fn prepare(&mut self) {
+        let (clock, log) = (self.clock(), &mut self.log);
+        let (streams, live) = (self.engine.streams(), self.engine.live_streams());
+        self.recorder.prepare(streams, live, clock, |line| log.write(Level::Error, &line));
+        let Some(keeper) = &mut self.keeper else { return };
         keeper.prepare(self.engine.sets(), self.engine.live_sets(), |line| {
             log.write(Level::Error, &line);
         });
@@ -290,7 +323,8 @@ impl Daemon {
         // Routers without a battery start with an old date, until NTP sets it.
         let wall = i64::try_from(sys::wall_clock().as_micros()).unwrap_or(i64::MAX);
         self.engine.set_wall_clock(sys::monotonic(), wall);
-        let log = &mut self.log;
+        let (clock, log) = (self.clock(), &mut self.log);
+        self.recorder.tick(clock, |line| log.write(Level::Warning, &line));
         if let Some(keeper) = &mut self.keeper {
             let elements = self.engine.elements().iter();
             keeper.restore(self.engine.sets(), elements, now, |line| {
@@ -385,8 +419,9 @@ impl Daemon {
     fn close(&mut self) {
         self.send();
         self.tell_counters();
+        let (clock, log) = (self.clock(), &mut self.log);
+        self.recorder.close(clock, |line| log.write(Level::Error, &line));
         let Some(keeper) = &mut self.keeper else { return };
-        let log = &mut self.log;
         keeper.close(self.engine.sets(), self.engine.live_sets(), |line| {
             log.write(Level::Error, &line);
         });

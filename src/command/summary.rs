@@ -33,6 +33,7 @@ pub struct Summary {
     protocols: BTreeMap<&'static str, Row>,
     applications: BTreeMap<String, Row>,
     sets: BTreeMap<String, SetRow>,
+    others: BTreeMap<&'static str, u32>,
     packets: u64,
     flows: u64,
     refused: BTreeMap<&'static str, u32>,
@@ -58,11 +59,20 @@ impl Summary {
         }
     }
 
-    /// A set would change.
+    /// A set or a connection would change.
     pub fn add_effect(&mut self, engine: &Engine, effect: &Effect) {
-        let (Effect::Add { set, .. } | Effect::Refresh { set, .. } | Effect::Remove { set, .. }) =
-            effect;
-        let Some(spec) = engine.sets().get(*set) else { return };
+        let what = match effect {
+            Effect::Label { .. } => "changes of labels",
+            Effect::Mark { .. } => "changes of marks",
+            Effect::Kill { .. } => "connections killed",
+            Effect::Record { .. } => "records",
+            _ => "",
+        };
+        let Some(spec) = effect.set().and_then(|set| engine.sets().get(set)) else {
+            let count = self.others.entry(what).or_default();
+            *count = count.saturating_add(1);
+            return;
+        };
         let row = self.sets.entry(spec.to_string()).or_default();
         match effect {
             Effect::Add { element, .. } => {
@@ -70,7 +80,7 @@ impl Summary {
                 row.members.insert(element.clone());
             }
             Effect::Refresh { .. } => row.refreshes = row.refreshes.saturating_add(1),
-            Effect::Remove { .. } => row.removes = row.removes.saturating_add(1),
+            _ => row.removes = row.removes.saturating_add(1),
         }
     }
 
@@ -93,6 +103,10 @@ impl Summary {
                 let (refreshes, removes) = (row.refreshes, row.removes);
                 writeln!(out, "{name:<32} {members:>8} {adds:>8} {refreshes:>9} {removes:>8}")?;
             }
+        }
+        for (position, (what, count)) in self.others.iter().enumerate() {
+            let above = if position == 0 { "\n" } else { "" };
+            writeln!(out, "{above}{what:<32} {count:>8}")?;
         }
         Ok(())
     }

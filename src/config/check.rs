@@ -14,13 +14,13 @@ use crate::lists::Lists;
 use crate::net::Network;
 use crate::policy::{Action, Policy, Vocabularies, schema};
 use crate::spelling;
-use crate::target::{self, Sets};
+use crate::target::{self, Context, LabelNames, Sets, Streams};
 use crate::zone::Zone;
 
 /// The only version of the format there is.
 const VERSION: u64 = 1;
 /// Target kinds of the format that this version lacks.
-const KINDS_TO_COME: &[&str] = &["nftset", "ctlabel", "ctmark", "log", "sink", "kill", "pftable"];
+const KINDS_TO_COME: &[&str] = &["pftable"];
 /// Most flows a table may be made for.
 const FLOWS_MOST: u64 = 1 << 20;
 
@@ -72,12 +72,9 @@ impl<'a> Check<'a> {
         root.value("$schema"); // for editors
         root.number("version", VERSION, VERSION);
         let defaults = self.object_at(root, "target_defaults");
-        let globals = self.object_at(root, "target_globals");
-        if globals.is_some() {
-            self.not_yet(root.path_of("target_globals"), "target_globals".to_owned());
-        }
+        let labels = LabelNames::read(root.child("target_globals"));
         for (name, target) in root.members("targets") {
-            let slot = self.target(target, name, defaults);
+            let slot = self.target(target, name, defaults, &labels);
             self.targets.insert(name, slot);
         }
         self.unknown_defaults(root, defaults);
@@ -127,6 +124,7 @@ impl<'a> Check<'a> {
         object: Object<'a>,
         name: &str,
         defaults: Option<&'a Map<String, Value>>,
+        labels: &LabelNames,
     ) -> Slot {
         let Some(word) = object.text("target_type") else {
             if object.value("target_type").is_none() {
@@ -156,7 +154,9 @@ impl<'a> Check<'a> {
         // not wanted.
         let mut unused = Sets::default();
         let sets = if enabled { &mut self.config.sets } else { &mut unused };
-        let parsed = (kind.parse)(&object, sets);
+        let mut unused = Streams::default();
+        let streams = if enabled { &mut self.config.streams } else { &mut unused };
+        let parsed = (kind.parse)(&object, &mut Context { sets, streams, labels });
         object.report_unknown_keys();
         match parsed {
             Some(kind) if enabled => {

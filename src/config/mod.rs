@@ -22,7 +22,7 @@ use crate::json;
 use crate::lists::{self, Folders, Lists};
 use crate::net::Network;
 use crate::policy::Policy;
-use crate::target::{Sets, Target};
+use crate::target::{Sets, Streams, Target};
 use crate::zone::Zone;
 
 pub use crate::json::Severity;
@@ -39,6 +39,8 @@ pub struct Config {
     pub targets: Vec<NamedTarget>,
     /// Kernel sets that the targets fill.
     pub sets: Sets,
+    /// Streams of records that the targets write.
+    pub streams: Streams,
     /// Interfaces to capture; empty: the default.
     pub interfaces: Vec<Interface>,
     /// Networks of the LAN beside the private ranges and the interfaces' own.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
-use crate::effect::{Effect, Element, SetId};
+use crate::effect::{Effect, Element, Life, Live, SetId};
 use crate::time::Timestamp;
 
 /// Most members that are remembered after their last flow, of about 200 bytes each. Of more than
@@ -45,8 +45,21 @@ struct Member {
     element: Element,
     /// How many wants of flows hold it; 0 while it lingers.
     holders: u32,
-    timeout: Option<Duration>,
-    linger: Duration,
+    life: Life,
+}
+
+impl Member {
+    /// The kernel's clock must not run out before ours: one that lingers lives as long as that.
+    fn timeout(&self) -> Option<Duration> {
+        let least = if self.holders == 0 { self.life.linger } else { Duration::ZERO };
+        self.life.timeout.map(|timeout| timeout.max(least))
+    }
+
+    /// `None`: it lives for ever.
+    fn refresh(&self) -> Option<Effect> {
+        let (element, skb) = (self.element.clone(), self.life.skb.clone());
+        self.timeout().map(|timeout| Effect::Refresh { set: self.set, element, timeout, skb })
+    }
 }
 
 impl Elements {
@@ -55,7 +68,7 @@ impl Elements {
         &mut self,
         now: Timestamp,
         (set, element): (SetId, Element),
-        (timeout, linger): (Option<Duration>, Duration),
+        life: Life,
         effects: &mut Vec<Effect>,
     ) -> u32 {
         let hash = self.hasher.hash_one((set, &element));
@@ -64,16 +77,17 @@ impl Elements {
             member(slots, *number).is_some_and(|m| m.set == set && m.element == element)
         });
         if let Some(&number) = found {
-            self.reacquire(now, number, timeout, linger, effects);
+            self.reacquire(now, number, life, effects);
             return number;
         }
         let number = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot { member: None, turn: 0 });
             u32::try_from(self.slots.len().saturating_sub(1)).unwrap_or(u32::MAX)
         });
-        effects.push(Effect::Add { set, element: element.clone(), timeout });
+        let (timeout, skb) = (life.timeout, life.skb.clone());
+        effects.push(Effect::Add { set, element: element.clone(), timeout, skb });
         if let Some(slot) = self.slots.get_mut(number as usize) {
-            slot.member = Some(Member { set, element, holders: 1, timeout, linger });
+            slot.member = Some(Member { set, element, holders: 1, life });
         }
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.index.insert_unique(hash, number, |number| {
@@ -83,33 +97,40 @@ impl Elements {
         number
     }
 
-    fn reacquire(
-        &mut self,
-        now: Timestamp,
-        number: u32,
-        timeout: Option<Duration>,
-        linger: Duration,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn reacquire(&mut self, now: Timestamp, number: u32, life: Life, effects: &mut Vec<Effect>) {
         let Some(slot) = self.slots.get_mut(number as usize) else { return };
         let Some(member) = slot.member.as_mut() else { return };
         let lingered = member.holders == 0;
         self.lingering = self.lingering.saturating_sub(usize::from(lingered));
         member.holders = member.holders.saturating_add(1);
-        member.linger = member.linger.max(linger);
-        let longer = match (member.timeout, timeout) {
+        let known = &mut member.life;
+        known.linger = known.linger.max(life.linger);
+        let longer = match (known.timeout, life.timeout) {
             (Some(old), Some(new)) => new > old,
             (Some(_), None) => true,
             (None, _) => false,
         };
         if longer {
-            member.timeout = timeout;
+            known.timeout = life.timeout;
         }
-        if let Some(timeout) = member.timeout.filter(|_| lingered || longer) {
-            let (set, element) = (member.set, member.element.clone());
-            effects.push(Effect::Refresh { set, element, timeout });
+        // Of two that differ the later counts, as it does for the mark of a connection.
+        let carries_other = life.skb.is_some() && life.skb != known.skb;
+        if carries_other {
+            known.skb = life.skb;
         }
-        if lingered || longer {
+        let (set, element, skb) = (member.set, &member.element, &member.life.skb);
+        match member.life.timeout {
+            Some(timeout) if lingered || longer || carries_other => {
+                let (element, skb) = (element.clone(), skb.clone());
+                effects.push(Effect::Refresh { set, element, timeout, skb });
+            }
+            None if carries_other => {
+                let (element, skb) = (element.clone(), skb.clone());
+                effects.push(Effect::Add { set, element, timeout: None, skb });
+            }
+            _ => {}
+        }
+        if lingered || longer || carries_other {
             slot.turn = slot.turn.wrapping_add(1);
             self.schedule_refresh(now, number);
         }
@@ -124,22 +145,34 @@ impl Elements {
             return;
         }
         let full = self.lingering >= LINGERING_MAX;
-        if member.linger.is_zero() || (full && member.timeout.is_none()) {
+        if member.life.linger.is_zero() || (full && member.life.timeout.is_none()) {
             return self.remove(number, effects);
         }
         slot.turn = slot.turn.wrapping_add(1);
-        let until = now.after(member.linger);
+        let until = now.after(member.life.linger);
         // The kernel's clock must not run out before ours.
-        if let Some(timeout) = member.timeout {
-            let timeout = timeout.max(member.linger);
-            let (set, element) = (member.set, member.element.clone());
-            effects.push(Effect::Refresh { set, element, timeout });
-        }
+        effects.extend(member.refresh());
         if full {
             return self.remove(number, &mut Vec::new()); // the kernel does it
         }
         self.lingering = self.lingering.saturating_add(1);
         self.look_again(now, until, number);
+    }
+
+    /// A set is wanted no more: its members that linger go now.
+    pub fn forget_sets(&mut self, live: &[SetId], effects: &mut Vec<Effect>) {
+        for number in (0..).take(self.slots.len()) {
+            if member(&self.slots, number).is_some_and(|m| m.holders == 0 && !live.contains(&m.set))
+            {
+                self.lingering = self.lingering.saturating_sub(1);
+                self.remove(number, effects);
+            }
+        }
+    }
+
+    /// Whether the member is of one of these sets.
+    pub fn is_of(&self, number: u32, sets: &[SetId]) -> bool {
+        member(&self.slots, number).is_some_and(|member| sets.contains(&member.set))
     }
 
     /// A flow was evicted though it may live on: a member with a timeout is left to the kernel,
@@ -151,7 +184,7 @@ impl Elements {
         };
         member.holders = member.holders.saturating_sub(1);
         if member.holders == 0 {
-            let expires = member.timeout.is_some();
+            let expires = member.life.timeout.is_some();
             let mut removal = Vec::new();
             self.remove(number, &mut removal);
             effects.extend(removal.into_iter().filter(|_| !expires));
@@ -170,9 +203,8 @@ impl Elements {
             if member.holders == 0 {
                 self.lingering = self.lingering.saturating_sub(1);
                 self.remove(number, effects);
-            } else if let Some(timeout) = member.timeout {
-                let (set, element) = (member.set, member.element.clone());
-                effects.push(Effect::Refresh { set, element, timeout });
+            } else if let Some(refresh) = member.refresh() {
+                effects.push(refresh);
                 self.schedule_refresh(now, number);
             }
         }
@@ -183,10 +215,15 @@ impl Elements {
         self.timers.peek().map(|Reverse((due, _, _))| *due)
     }
 
-    /// Every live member with its timeout, for putting back what somebody else took out.
-    pub fn iter(&self) -> impl Iterator<Item = (SetId, &Element, Option<Duration>)> + Clone {
+    /// Every live member, for putting back what somebody else took out.
+    pub fn iter(&self) -> impl Iterator<Item = Live<'_>> + Clone {
         let members = self.slots.iter().filter_map(|slot| slot.member.as_ref());
-        members.map(|member| (member.set, &member.element, member.timeout))
+        members.map(|member| Live {
+            set: member.set,
+            element: &member.element,
+            timeout: member.timeout(),
+            skb: member.life.skb.as_deref(),
+        })
     }
 
     /// How many members there are.
@@ -201,7 +238,7 @@ impl Elements {
 
     /// At half the timeout, so that one lost message costs nothing.
     fn schedule_refresh(&mut self, now: Timestamp, number: u32) {
-        let timeout = member(&self.slots, number).and_then(|member| member.timeout);
+        let timeout = member(&self.slots, number).and_then(|member| member.life.timeout);
         if let Some(timeout) = timeout {
             self.look_again(now, now.after(timeout / 2), number);
         }
@@ -250,6 +287,11 @@ mod tests {
         Timestamp::from_micros(s * 1_000_000)
     }
 
+    fn life(timeout: u64, linger: u64) -> Life {
+        let secs = Duration::from_secs;
+        Life { timeout: (timeout > 0).then(|| secs(timeout)), linger: secs(linger), skb: None }
+    }
+
     fn told(effects: &mut Vec<Effect>) -> Vec<String> {
         effects
             .drain(..)
@@ -261,6 +303,7 @@ mod tests {
                     format!("refresh {element} {}", timeout.as_secs())
                 }
                 Effect::Remove { element, .. } => format!("remove {element}"),
+                other => format!("{other:?}"),
             })
             .collect()
     }
@@ -268,9 +311,9 @@ mod tests {
     #[test]
     fn a_shared_member_goes_with_its_last_flow() {
         let (mut elements, mut effects) = (Elements::default(), Vec::new());
-        let life = (Some(Duration::from_secs(10)), Duration::ZERO);
-        let first = elements.acquire(secs(0), key(1), life, &mut effects);
-        let second = elements.acquire(secs(3), key(1), life, &mut effects);
+        let life = || life(10, 0);
+        let first = elements.acquire(secs(0), key(1), life(), &mut effects);
+        let second = elements.acquire(secs(3), key(1), life(), &mut effects);
         assert_eq!((first, told(&mut effects)), (second, vec!["add 1 10".to_owned()]));
         elements.release(secs(4), first, &mut effects);
         elements.tick(secs(5), &mut effects);
@@ -288,12 +331,7 @@ mod tests {
     #[test]
     fn a_long_flow_keeps_its_member_alive() {
         let (mut elements, mut effects) = (Elements::default(), Vec::new());
-        elements.acquire(
-            secs(0),
-            key(1),
-            (Some(Duration::from_secs(10)), Duration::ZERO),
-            &mut effects,
-        );
+        elements.acquire(secs(0), key(1), life(10, 0), &mut effects);
         let mut alive_until = secs(10);
         for now in 1..60 {
             effects.clear();
@@ -308,11 +346,11 @@ mod tests {
     #[test]
     fn linger_outlives_the_flow_and_is_taken_up_again() {
         let (mut elements, mut effects) = (Elements::default(), Vec::new());
-        let life = (Some(Duration::from_secs(10)), Duration::from_secs(60));
-        let number = elements.acquire(secs(0), key(1), life, &mut effects);
+        let life = || life(10, 60);
+        let number = elements.acquire(secs(0), key(1), life(), &mut effects);
         elements.release(secs(1), number, &mut effects);
         assert_eq!(told(&mut effects), ["add 1 10", "refresh 1 60"]);
-        let number = elements.acquire(secs(30), key(1), life, &mut effects);
+        let number = elements.acquire(secs(30), key(1), life(), &mut effects);
         assert_eq!(told(&mut effects), ["refresh 1 10"]);
         elements.tick(secs(62), &mut effects);
         assert_eq!(told(&mut effects), ["refresh 1 10"], "the old linger is void");
@@ -325,7 +363,7 @@ mod tests {
     #[test]
     fn the_longer_timeout_counts() {
         let (mut elements, mut effects) = (Elements::default(), Vec::new());
-        let life = |s| (Some(Duration::from_secs(s)), Duration::ZERO);
+        let life = |s| life(s, 0);
         elements.acquire(secs(0), key(1), life(10), &mut effects);
         elements.acquire(secs(0), key(1), life(5), &mut effects);
         elements.acquire(secs(0), key(1), life(40), &mut effects);
@@ -337,9 +375,9 @@ mod tests {
     #[test]
     fn a_member_that_comes_and_goes_has_few_timers() {
         let (mut elements, mut effects) = (Elements::default(), Vec::new());
-        let life = (Some(Duration::from_secs(600)), Duration::from_secs(600));
+        let life = || life(600, 600);
         for turn in 0..10_000 {
-            let number = elements.acquire(secs(turn / 100), key(1), life, &mut effects);
+            let number = elements.acquire(secs(turn / 100), key(1), life(), &mut effects);
             elements.release(secs(turn / 100), number, &mut effects);
         }
         assert!(elements.timers.len() <= TIMERS_MIN, "{}", elements.timers.len());
@@ -350,20 +388,18 @@ mod tests {
     #[test]
     fn what_lingers_is_bounded() {
         let (mut elements, mut effects) = (Elements::default(), Vec::new());
-        let life = |timeout| (timeout, Duration::from_secs(600));
-        let some = Some(Duration::from_secs(60));
         for n in 0..20_000 {
             let member = (SetId(n % 2), key(n).1);
-            let number = elements.acquire(secs(0), member, life(some), &mut effects);
+            let number = elements.acquire(secs(0), member, life(60, 600), &mut effects);
             elements.release(secs(1), number, &mut effects);
         }
         assert_eq!((elements.len(), elements.lingering), (LINGERING_MAX, LINGERING_MAX));
         assert!(!effects.iter().any(|effect| matches!(effect, Effect::Remove { .. })));
         effects.clear();
-        let number = elements.acquire(secs(2), key(30_000), life(None), &mut effects);
+        let number = elements.acquire(secs(2), key(30_000), life(0, 600), &mut effects);
         elements.release(secs(3), number, &mut effects);
         assert_eq!(told(&mut effects), ["add 30000 0", "remove 30000"], "no clock but ours");
-        elements.acquire(secs(4), key(0), life(some), &mut effects);
+        elements.acquire(secs(4), key(0), life(60, 600), &mut effects);
         elements.tick(secs(700), &mut effects);
         assert_eq!((elements.len(), elements.lingering), (1, 0), "there is room again");
     }
@@ -371,19 +407,37 @@ mod tests {
     #[test]
     fn time_may_come_to_its_end() {
         let (mut elements, mut effects) = (Elements::default(), Vec::new());
-        let life = (Some(Duration::from_secs(10)), Duration::ZERO);
-        elements.acquire(secs(0), key(1), life, &mut effects);
+        elements.acquire(secs(0), key(1), life(10, 0), &mut effects);
         elements.tick(Timestamp::from_micros(u64::MAX), &mut effects);
         assert_eq!(told(&mut effects), ["add 1 10", "refresh 1 10"]);
         assert_eq!(elements.next_deadline(), None);
     }
 
     #[test]
+    fn what_packets_get_is_what_the_later_want_says() {
+        let (mut elements, mut effects) = (Elements::default(), Vec::new());
+        let with = |mark| {
+            let skb = crate::effect::Skb { mark: Some((mark, u32::MAX)), ..Default::default() };
+            Life { skb: Some(skb.into()), ..Life::default() }
+        };
+        let marks = |elements: &Elements| -> Vec<_> {
+            elements.iter().map(|live| live.skb.and_then(|skb| skb.mark)).collect()
+        };
+        elements.acquire(secs(0), key(1), with(1), &mut effects);
+        elements.acquire(secs(0), key(1), with(1), &mut effects);
+        elements.acquire(secs(0), key(1), life(0, 0), &mut effects);
+        assert_eq!(told(&mut effects), ["add 1 0"]);
+        elements.acquire(secs(0), key(1), with(2), &mut effects);
+        assert_eq!(told(&mut effects), ["add 1 0"], "an element is added again over itself");
+        assert_eq!(marks(&elements), [Some((2, u32::MAX))]);
+    }
+
+    #[test]
     fn an_evicted_flow_leaves_its_member_to_the_kernels_clock() {
         let (mut elements, mut effects) = (Elements::default(), Vec::new());
-        let ticking = (Some(Duration::from_secs(10)), Duration::ZERO);
+        let ticking = life(10, 0);
         let first = elements.acquire(secs(0), key(1), ticking, &mut effects);
-        let second = elements.acquire(secs(0), key(2), (None, Duration::ZERO), &mut effects);
+        let second = elements.acquire(secs(0), key(2), life(0, 0), &mut effects);
         effects.clear();
         elements.abandon(first, &mut effects);
         elements.abandon(second, &mut effects);

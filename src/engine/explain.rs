@@ -56,16 +56,29 @@ impl Engine {
     /// A want of the present configuration's targets.
     fn words(&self, want: &Want) -> String {
         match want {
-            Want::Member { set, element, timeout, linger } => {
+            Want::Member { set, element, life } => {
                 let set = self.config.sets.get(*set).map(ToString::to_string).unwrap_or_default();
                 let mut words = format!("{element} in {set}");
-                if let Some(timeout) = timeout {
+                if let Some(timeout) = life.timeout {
                     words.push_str(&format!(", timeout {} s", timeout.as_secs()));
                 }
-                if !linger.is_zero() {
-                    words.push_str(&format!(", linger {} s", linger.as_secs()));
+                if !life.linger.is_zero() {
+                    words.push_str(&format!(", linger {} s", life.linger.as_secs()));
                 }
                 words
+            }
+            Want::Labels { labels, .. } => {
+                let bits: Vec<String> = (0..128)
+                    .filter(|bit| labels >> bit & 1 == 1)
+                    .map(|bit| bit.to_string())
+                    .collect();
+                format!("conntrack label bits {}", bits.join(", "))
+            }
+            Want::Mark { mark, mask } => format!("conntrack mark {mark:#x} under mask {mask:#x}"),
+            Want::Kill => "its conntrack entry deleted, once".to_owned(),
+            Want::Record { stream } => {
+                let stream = self.config.streams.get(*stream).map(ToString::to_string);
+                format!("a record to {}", stream.unwrap_or_default())
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The pipeline without sockets and clocks: packets and time go in, effects come out.
 
+mod claims;
 mod clock;
 mod detect;
 mod elements;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use crate::app::Catalogue;
 use crate::config::Config;
-use crate::effect::{Effect, Hit, SetId};
+use crate::effect::{Effect, Hit, SetId, StreamId};
 use crate::facts::Lesson;
 use crate::flow::{Flow, FlowId, FlowKey, FlowTable, IdleTimeouts, Locality, Stage, ends_of};
 use crate::hints::Hints;
@@ -18,9 +19,10 @@ use crate::interface::Interface;
 use crate::lists::CategoryLists;
 use crate::net::Direction;
 use crate::policy::{Timetable, View};
-use crate::target::{Sets, Want};
+use crate::target::{Sets, Streams, Want};
 use crate::time::Timestamp;
 use crate::wire::Packet;
+use claims::Claims;
 use clock::WallClock;
 use detect::{Detector, Progress};
 use elements::Elements;
@@ -121,6 +123,9 @@ pub struct Engine {
     sets: Sets,
     /// The numbers of the present configuration's sets among those.
     set_ids: Vec<SetId>,
+    /// The same of streams.
+    streams: Streams,
+    stream_ids: Vec<StreamId>,
     /// Flows whose first bytes are kept, oldest first; some have been decided since.
     gathering: VecDeque<FlowId>,
     gatherings: usize,
@@ -158,6 +163,8 @@ impl Engine {
             elements: Elements::default(),
             sets: Sets::default(),
             set_ids: Vec::new(),
+            streams: Streams::default(),
+            stream_ids: Vec::new(),
             gathering: VecDeque::new(),
             gatherings: 0,
             counters: Counters::default(),
@@ -262,8 +269,22 @@ impl Engine {
             if self.config.reprocess_flows {
                 self.evaluate(id, out);
                 self.table.touch(id);
+            } else {
+                self.release_unwanted(id, out);
             }
         }
+        self.elements.forget_sets(&self.set_ids, &mut out.effects);
+    }
+
+    /// Lets go of what a flow holds of sets that the configuration no longer has.
+    fn release_unwanted(&mut self, id: FlowId, out: &mut Output) {
+        let Some(flow) = self.table.get_mut(id) else { return };
+        let elements = &mut self.elements;
+        let unwanted = flow.held.extract_if(.., |number| !elements.is_of(*number, &self.set_ids));
+        for number in unwanted.collect::<Vec<u32>>() {
+            elements.release(self.now, number, &mut out.effects);
+        }
+        self.table.touch(id);
     }
 
     /// The addresses of the LAN have changed. Flows keep the sides they were given.
@@ -289,6 +310,16 @@ impl Engine {
     /// Numbers of the sets that the present configuration names.
     pub fn live_sets(&self) -> &[SetId] {
         &self.set_ids
+    }
+
+    /// The streams that effects name.
+    pub const fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    /// Numbers of the streams that the present configuration names.
+    pub fn live_streams(&self) -> &[StreamId] {
+        &self.stream_ids
     }
 
     /// Every element that ought to be in a kernel set now.
@@ -320,6 +351,7 @@ impl Engine {
 
     fn adopt(&mut self, config: Config) {
         self.set_ids = self.sets.adopt(&config.sets);
+        self.stream_ids = self.streams.adopt(&config.streams);
         self.config = config;
         self.open_timetable();
     }
@@ -397,23 +429,28 @@ impl Engine {
         let Some(flow) = self.table.get(id) else { return };
         let view = self.view(flow);
         let hit = hit_of(&view);
+        let tuple = claims::five_tuple(flow, view.interface.role);
         let mut hits = 0;
+        let mut claims = Claims::default();
         for (_, action) in self.config.policy.matches(&view, &self.timetable) {
             hits = 1;
             for target in action.targets.iter().filter_map(|n| self.config.targets.get(*n)) {
+                let first = wants.len();
                 target.kind.apply(&hit, &self.config.sets, &mut wants);
+                let new = wants.get(first..).unwrap_or_default();
+                claims.record(new, &self.stream_ids, &view, (&action.name, &target.name));
             }
         }
         self.counters.hits = self.counters.hits.wrapping_add(hits);
         let mut held = Vec::new();
         for want in wants.drain(..) {
             match want {
-                Want::Member { set, element, timeout, linger } => {
+                Want::Member { set, element, life } => {
                     let Some(&set) = self.set_ids.get(usize::from(set.0)) else { continue };
-                    let life = (timeout, linger);
                     let effects = &mut out.effects;
                     held.push(self.elements.acquire(self.now, (set, element), life, effects));
                 }
+                other => claims.take(&other),
             }
         }
         self.wants = wants;
@@ -421,6 +458,7 @@ impl Engine {
         for number in std::mem::replace(&mut flow.held, held) {
             self.elements.release(self.now, number, &mut out.effects);
         }
+        claims.settle(&mut flow.carried, tuple, &mut out.effects);
     }
 
     /// Hands on what the packet of a named flow teaches.
@@ -482,6 +520,8 @@ fn hit_of<'v>(view: &View<'v>) -> Hit<'v> {
         other_mac: flow.other_mac(),
         local_direction: flow.sides.local,
         interface: view.interface,
-        mark: 0,
+        mark: flow.carried.as_ref().map_or(0, |carried| carried.mark),
+        application: view.app().map(|app| app.tag),
+        protocol: view.protocol().map(|protocol| protocol.name),
     }
 }

@@ -48,6 +48,24 @@ pub struct Flow {
     pub detection: Detection,
     /// Elements that live because of this flow, as numbers of the engine's element table.
     pub held: Vec<u32>,
+    /// What else was done because of its matches, if anything.
+    pub carried: Option<Box<Carried>>,
+}
+
+/// What connection tracking keeps for a flow because an action matches it, and what was written
+/// down of it. Few flows have any.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Carried {
+    /// Labels, bits 0 to 127.
+    pub labels: u128,
+    /// Bits of the mark.
+    pub mark: u32,
+    /// Which bits of the mark.
+    pub mask: u32,
+    /// Its connection was deleted: once is enough.
+    pub killed: bool,
+    /// Which matches were written down, by what the engine knows them by.
+    pub recorded: Vec<u32>,
 }
 
 /// What of a TCP connection's end was seen.
@@ -166,6 +184,7 @@ impl Flow {
                 gathering: None,
             },
             held: Vec::new(),
+            carried: None,
         }
     }
 

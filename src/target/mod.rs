@@ -1,16 +1,25 @@
 //! Targets: what a match of an action keeps up to date. One file per kind, one list of kinds.
 
+mod ctlabel;
+mod ctmark;
+mod fill;
 mod ipset;
 mod keeper;
+mod kill;
+mod log;
+mod nftset;
 mod set;
+mod sink;
+mod stream;
 
+pub use ctlabel::LabelNames;
 pub use keeper::Keeper;
-pub use set::{Dimension, Family, Home, SET_NAME_MAX, SetSpec, Sets};
+pub use set::{Dimension, Family, Home, SetSpec, Sets};
+pub use stream::{Clock, Recorder, StreamSpec, Streams};
 
 use std::fmt::Debug;
-use std::time::Duration;
 
-use crate::effect::{Element, Hit, SetId};
+use crate::effect::{Element, Hit, Life, SetId, StreamId};
 use crate::json::Object;
 
 /// What a matching flow wants while it lives and matches.
@@ -22,11 +31,41 @@ pub enum Want {
         set: SetId,
         /// The member.
         element: Element,
-        /// Its life without refresh; `None`: for ever.
-        timeout: Option<Duration>,
-        /// How long it stays after the last flow that wants it.
-        linger: Duration,
+        /// How long, and what it carries.
+        life: Life,
     },
+    /// Labels of its connection, bits 0 to 127.
+    Labels {
+        /// Which.
+        labels: u128,
+        /// Whether it is worth a word that the connection has gone before it got them.
+        report_gone: bool,
+    },
+    /// Bits of its connection's mark.
+    Mark {
+        /// The bits, none outside the mask.
+        mark: u32,
+        /// Which bits are meant.
+        mask: u32,
+    },
+    /// That the kernel forgets its connection, once.
+    Kill,
+    /// To be written down, once for each action and target.
+    Record {
+        /// Where.
+        stream: StreamId,
+    },
+}
+
+/// What targets of one configuration have in common while they are read.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Sets are registered here.
+    pub sets: &'a mut Sets,
+    /// Streams of records too.
+    pub streams: &'a mut Streams,
+    /// Names of conntrack labels.
+    pub labels: &'a LabelNames,
 }
 
 /// A target of the configuration, ready to use.
@@ -43,11 +82,19 @@ pub struct Kind {
     /// What it does, one line for people.
     pub doc: &'static str,
     /// Reads its own properties. `None` if they are refused; the reasons are among the findings.
-    pub parse: fn(&Object<'_>, &mut Sets) -> Option<Box<dyn Target>>,
+    pub parse: fn(&Object<'_>, &mut Context<'_>) -> Option<Box<dyn Target>>,
 }
 
 /// Every kind there is.
-pub static KINDS: &[&Kind] = &[&ipset::IPSET];
+pub static KINDS: &[&Kind] = &[
+    &ipset::IPSET,
+    &nftset::NFTSET,
+    &ctlabel::CTLABEL,
+    &ctmark::CTMARK,
+    &kill::KILL,
+    &log::LOG,
+    &sink::SINK,
+];
 
 /// The kind of that name.
 pub fn kind(name: &str) -> Option<&'static Kind> {

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use crate::effect::{Element, Hit, Part, SetId};
 use crate::net::Transport;
-
-/// The longest name ipset takes, suffix included (IPSET_MAXNAMELEN less the final zero).
-pub const SET_NAME_MAX: usize = 31;
+use crate::netlink::nftables::Table;
 
 /// One dimension of a set's key, as a place in a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,13 +59,8 @@ impl Family {
 pub enum Home {
     /// ipset.
     Ipset,
-    /// nftables, in a table.
-    Nft {
-        /// `inet`, `ip`, `ip6`, `bridge`, `netdev`.
-        family: String,
-        /// The table's name.
-        table: String,
-    },
+    /// nftables, in this table.
+    Nft(Table),
 }
 
 /// A kernel set as the configuration wants it.
@@ -85,6 +78,8 @@ pub struct SetSpec {
     pub max_elements: u32,
     /// Life of an element without its flow; `None`: for ever.
     pub timeout: Option<Duration>,
+    /// Its elements carry what packets get ([`crate::effect::Skb`]).
+    pub skbinfo: bool,
     /// nfa creates it if it is missing.
     pub managed: bool,
     /// nfa empties it at start.
@@ -97,7 +92,7 @@ impl fmt::Display for SetSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.home {
             Home::Ipset => write!(f, "ipset {}", self.name),
-            Home::Nft { family, table } => write!(f, "nft set {family} {table} {}", self.name),
+            Home::Nft(table) => write!(f, "nft set {table} {}", self.name),
         }
     }
 }
@@ -111,20 +106,28 @@ impl SetSpec {
     /// The member that stands for a flow; `None` if the flow is of the other family or lacks a
     /// dimension (a hardware address on a link that has none).
     pub fn element(&self, hit: &Hit<'_>) -> Option<Element> {
+        let v4 = hit.other.addr.is_ipv4();
+        if self.family == (if v4 { Family::V6 } else { Family::V4 }) {
+            return None;
+        }
         let parts: Option<Box<[Part]>> =
             self.shape.iter().map(|dimension| self.part(*dimension, hit)).collect();
         parts.map(Element)
     }
 
+    /// The member as its home's tool prints it.
+    pub fn show(&self, element: &Element) -> String {
+        match self.home {
+            Home::Ipset => element.to_string(),
+            Home::Nft(_) => {
+                let parts: Vec<String> = element.0.iter().map(Part::to_string).collect();
+                parts.join(" . ")
+            }
+        }
+    }
+
     fn part(&self, dimension: Dimension, hit: &Hit<'_>) -> Option<Part> {
-        let addr = |addr: std::net::IpAddr| {
-            let of_family = match self.family {
-                Family::V4 => addr.is_ipv4(),
-                Family::V6 => addr.is_ipv6(),
-                Family::Mac => false,
-            };
-            of_family.then_some(Part::Addr(addr))
-        };
+        let addr = |addr| (self.family != Family::Mac).then_some(Part::Addr(addr));
         Some(match dimension {
             Dimension::LocalAddr => return addr(hit.local.addr),
             Dimension::OtherAddr => return addr(hit.other.addr),
@@ -175,6 +178,7 @@ impl Sets {
                 return Err(known.shape.clone());
             }
             known.timeout = known.timeout.max(spec.timeout);
+            known.skbinfo |= spec.skbinfo;
             known.managed |= spec.managed;
             known.flush_on_create |= spec.flush_on_create;
             known.flush_on_destroy |= spec.flush_on_destroy;
@@ -238,6 +242,7 @@ mod tests {
             shape: shape.to_vec(),
             max_elements: 10,
             timeout: None,
+            skbinfo: false,
             managed: true,
             flush_on_create: false,
             flush_on_destroy: false,
@@ -257,6 +262,8 @@ mod tests {
             local_direction: Direction::Original,
             interface: &interface,
             mark: 0,
+            application: None,
+            protocol: None,
         };
         use Dimension::{LocalAddr, LocalMac, OtherAddr, OtherPort, OtherProtoPort, Proto};
         let text = |family, shape: &[Dimension], hit: &Hit<'_>| {

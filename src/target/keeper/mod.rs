@@ -1,0 +1,458 @@
+//! Keeps the kernel's objects as the engine wants them: makes sets, sends changes, puts back what
+//! others took out, changes connections, counts errors.
+
+mod conntrack;
+mod ipset;
+mod lacks;
+mod nft;
+mod tally;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsRawFd, RawFd};
+
+use super::set::{Home, SetSpec, Sets};
+use crate::effect::{Effect, Live, SetId};
+use crate::netlink::{Batch, Client, Error, Failure, ipset as kernel_ipset};
+use crate::time::Timestamp;
+use conntrack::Connections;
+use lacks::Lacks;
+use nft::Watch;
+use tally::Tallies;
+
+/// The subject of failures that concern no single set.
+const NO_SET: u32 = u32::MAX;
+/// The subject of failures that concern connections; tags from here on are their changes.
+const CONNECTIONS: u32 = 1 << 24;
+
+/// What a set in the kernel was made to keep beside its elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kept {
+    /// Elements may bring a timeout.
+    timeouts: bool,
+    /// Elements may bring what packets get.
+    skbinfo: bool,
+}
+
+/// How a set stands in the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It takes elements.
+    Ready(Kept),
+    /// It is not there: changes wait until it appears.
+    Missing,
+    /// It is there with another key: changes are not sent.
+    Foreign,
+}
+
+/// The conversation with the kernel.
+#[derive(Debug)]
+pub struct Keeper {
+    client: Client,
+    batch: Batch,
+    states: BTreeMap<SetId, State>,
+    watch: Watch,
+    connections: Connections,
+    failures: Tallies,
+    lacks: Lacks,
+}
+
+impl Keeper {
+    /// Opens the socket.
+    ///
+    /// # Errors
+    /// The kernel has no netfilter netlink.
+    pub fn open() -> Result<Self, Error> {
+        Ok(Keeper {
+            client: Client::open()?,
+            batch: Batch::new(),
+            states: BTreeMap::new(),
+            watch: Watch::default(),
+            connections: Connections::default(),
+            failures: Tallies::default(),
+            lacks: Lacks::default(),
+        })
+    }
+
+    /// Makes or finds the sets numbered `live`, and empties those that are new here and want it.
+    /// Called at start and after every reload. What goes wrong is told, one line each.
+    pub fn prepare(&mut self, sets: &Sets, live: &[SetId], mut tell: impl FnMut(String)) {
+        let homes = live.iter().filter_map(|id| sets.get(*id)).map(|spec| &spec.home);
+        self.lacks.find(&mut self.client, homes.clone(), &mut tell);
+        if homes.clone().any(|home| matches!(home, Home::Nft(_)) && !self.lacks.set(home))
+            && let Err(error) = self.watch.open()
+        {
+            tell(format!("changes of nft sets by others are noticed late: {error}"));
+        }
+        for &id in live {
+            let Some(spec) = sets.get(id).filter(|spec| !self.lacks.set(&spec.home)) else {
+                continue;
+            };
+            let is_new = !self.states.contains_key(&id);
+            let mut state = self.prepare_one(id, spec, &mut tell);
+            if state == State::Missing {
+                tell(format!("{spec} does not exist; it is filled as soon as it is made"));
+            }
+            if is_new && matches!(state, State::Ready(_)) {
+                if let Some(doubts) = nft::doubts(&mut self.client, spec) {
+                    tell(doubts);
+                }
+                if spec.skbinfo && !matches!(state, State::Ready(Kept { skbinfo: true, .. })) {
+                    tell(format!("{spec} was made without skbinfo: its elements carry no mark"));
+                }
+                let emptied = if spec.flush_on_create { self.flush(spec) } else { Ok(()) };
+                if let Err(error) = emptied {
+                    tell(error.to_string());
+                    state = State::Foreign;
+                }
+            }
+            self.states.insert(id, state);
+        }
+    }
+
+    /// Forgets the sets that no configuration wants any more; managed ones are destroyed, unless a
+    /// rule refers to them.
+    pub fn retire(&mut self, sets: &Sets, live: &[SetId], mut tell: impl FnMut(String)) {
+        let unwanted: Vec<SetId> =
+            self.states.keys().filter(|id| !live.contains(id)).copied().collect();
+        for id in unwanted {
+            self.states.remove(&id);
+            let Some(spec) = sets.get(id).filter(|spec| spec.managed) else { continue };
+            let destroyed = match spec.home {
+                Home::Ipset => kernel_ipset::destroy(&mut self.client, &spec.name),
+                Home::Nft(_) => nft::destroy(&mut self.client, spec),
+            };
+            match destroyed {
+                Ok(()) => {}
+                Err(error) if error.is_missing() => {}
+                Err(error) => tell(format!("{spec} is no longer wanted and stays: {error}")),
+            }
+        }
+    }
+
+    /// Sends the changes in a handful of system calls. Failures are counted; the first of each
+    /// kind is told.
+    pub fn apply(
+        &mut self,
+        sets: &Sets,
+        effects: &[Effect],
+        now: Timestamp,
+        mut tell: impl FnMut(String),
+    ) {
+        for effect in effects {
+            if let Err((subject, error)) = self.push_member(sets, effect) {
+                self.failures.note(subject, &error, now, &mut tell);
+            }
+        }
+        // An element must be there before the rule on its set judges a killed connection anew.
+        if effects.iter().any(|effect| matches!(effect, Effect::Kill { .. })) {
+            self.commit(now, &mut tell);
+        }
+        for effect in effects.iter().filter(|effect| effect.is_of_connection()) {
+            if self.lacks.conntrack(&mut self.client, &mut tell) {
+                break;
+            }
+            self.batch.set_tag(CONNECTIONS.saturating_add(self.connections.number()));
+            if let Err(error) = self.connections.push(&mut self.batch, effect) {
+                self.failures.note(CONNECTIONS, &error, now, &mut tell);
+            }
+        }
+        self.commit(now, tell);
+    }
+
+    /// Queues a change of a set's members.
+    fn push_member(&mut self, sets: &Sets, effect: &Effect) -> Result<(), (u32, Error)> {
+        let Some(id) = effect.set() else { return Ok(()) };
+        let Some(spec) = sets.get(id) else { return Ok(()) };
+        let Some(&State::Ready(kept)) = self.states.get(&id) else { return Ok(()) };
+        self.batch.set_tag(id.0.into());
+        let batch = &mut self.batch;
+        let live = |element, timeout, skb| Live { set: id, element, timeout, skb };
+        let pushed = match (effect, &spec.home) {
+            (Effect::Add { element, timeout, skb, .. }, _) => {
+                add(batch, spec, &live(element, *timeout, skb.as_deref()), kept)
+            }
+            (Effect::Refresh { element, timeout, skb, .. }, Home::Ipset) => {
+                ipset::add(batch, spec, &live(element, Some(*timeout), skb.as_deref()), kept)
+            }
+            (Effect::Refresh { element, timeout, .. }, Home::Nft(_)) => {
+                nft::refresh(batch, spec, element, *timeout, kept)
+            }
+            (Effect::Remove { element, .. }, Home::Ipset) => ipset::delete(batch, spec, element),
+            (Effect::Remove { element, .. }, Home::Nft(_)) => nft::delete(batch, spec, element),
+            _ => Ok(()),
+        };
+        pushed.map_err(|error| (id.0.into(), error))
+    }
+
+    /// What is to be polled for reading; [`Keeper::notice`] is called when there is something.
+    pub fn event_fd(&self) -> Option<RawFd> {
+        use std::os::fd::AsFd;
+        self.watch.client().map(|client| client.as_fd().as_raw_fd())
+    }
+
+    /// Reads what others did to nft sets and puts back at once what they took out.
+    pub fn notice<'e>(
+        &mut self,
+        sets: &Sets,
+        elements: impl Iterator<Item = Live<'e>> + Clone,
+        now: Timestamp,
+        mut tell: impl FnMut(String),
+    ) {
+        let kept = self.kept(sets, |home| matches!(home, Home::Nft(_)));
+        if let Err(error) = self.watch.read(self.client.port(), sets, &kept) {
+            self.failures.note(NO_SET, &error, now, &mut tell);
+        }
+        let lost = self.watch.take_lost();
+        self.put_back_nft(sets, &lost, elements, now, tell);
+    }
+
+    /// Puts every element that ought to be there into the sets that lost some: a set that was
+    /// emptied, destroyed or that has appeared since. Meant to be called about once a second.
+    pub fn restore<'e>(
+        &mut self,
+        sets: &Sets,
+        elements: impl Iterator<Item = Live<'e>> + Clone,
+        now: Timestamp,
+        mut tell: impl FnMut(String),
+    ) {
+        let tag = |batch: &mut Batch, number| batch.set_tag(CONNECTIONS.saturating_add(number));
+        for error in self.connections.push_again(&mut self.batch, tag) {
+            self.failures.note(CONNECTIONS, &error, now, &mut tell);
+        }
+        self.commit(now, &mut tell);
+        self.restore_ipset(sets, elements.clone(), now, &mut tell);
+        let kept = self.kept(sets, |home| matches!(home, Home::Nft(_)));
+        if kept.is_empty() {
+            return;
+        }
+        self.notice(sets, elements.clone(), now, &mut tell);
+        if let Err(error) = self.watch.reconcile(&mut self.client, &kept, now) {
+            self.failures.note(NO_SET, &error, now, &mut tell);
+        }
+        let mut lost = self.watch.take_lost();
+        if self.watch.take_changed() {
+            let not_ready =
+                |id: &&SetId| !matches!(self.states.get(id), Some(State::Ready(_)) | None);
+            lost.extend(kept.iter().filter(not_ready));
+        }
+        self.put_back_nft(sets, &lost, elements, now, tell);
+    }
+
+    /// Empties the sets that want it at the end.
+    pub fn close(&mut self, sets: &Sets, live: &[SetId], mut tell: impl FnMut(String)) {
+        for spec in live.iter().filter_map(|id| sets.get(*id)).filter(|s| s.flush_on_destroy) {
+            if self.lacks.set(&spec.home) {
+                continue;
+            }
+            if let Err(error) = self.flush(spec)
+                && !error.is_missing()
+            {
+                tell(error.to_string());
+            }
+        }
+    }
+
+    /// Tells how often errors that were told once have gone on.
+    pub fn summarize(&mut self, now: Timestamp, tell: impl FnMut(String)) {
+        self.failures.summarize(now, tell);
+    }
+
+    /// System calls made so far.
+    pub const fn calls(&self) -> u64 {
+        self.client.calls()
+    }
+
+    /// Changes that the kernel refused.
+    pub fn failures(&self) -> u32 {
+        self.failures.total()
+    }
+
+    fn prepare_one(&mut self, id: SetId, spec: &SetSpec, mut tell: impl FnMut(String)) -> State {
+        let prepared = match spec.home {
+            Home::Ipset => ipset::prepare(&mut self.client, spec),
+            Home::Nft(_) => {
+                self.watch.note_lost(id); // it may have been made anew
+                nft::prepare(&mut self.client, spec)
+            }
+        };
+        prepared.unwrap_or_else(|message| {
+            tell(message);
+            State::Foreign
+        })
+    }
+
+    fn flush(&mut self, spec: &SetSpec) -> Result<(), Error> {
+        match spec.home {
+            Home::Ipset => kernel_ipset::flush(&mut self.client, &spec.name),
+            Home::Nft(_) => nft::flush(&mut self.client, spec),
+        }
+    }
+
+    /// The sets kept that live there.
+    fn kept(&self, sets: &Sets, at: impl Fn(&Home) -> bool) -> Vec<SetId> {
+        let ids = self.states.keys().copied();
+        ids.filter(|id| sets.get(*id).is_some_and(|spec| at(&spec.home))).collect()
+    }
+
+    /// Looks at nft sets that may lack something and fills them.
+    fn put_back_nft<'e>(
+        &mut self,
+        sets: &Sets,
+        lost: &BTreeSet<SetId>,
+        elements: impl Iterator<Item = Live<'e>> + Clone,
+        now: Timestamp,
+        mut tell: impl FnMut(String),
+    ) {
+        for &id in lost {
+            let Some(spec) = sets.get(id) else { continue };
+            let Some(&before) = self.states.get(&id) else { continue };
+            let mut told = None;
+            let state = match nft::prepare(&mut self.client, spec) {
+                Ok(state) => state,
+                Err(message) => {
+                    told = Some(message);
+                    State::Foreign
+                }
+            };
+            self.states.insert(id, state);
+            match (before, state) {
+                (before, after) if before == after => {}
+                (_, State::Missing) => {
+                    tell(format!("{spec} has gone; it is filled once it is back"));
+                }
+                (_, State::Ready(_)) => tell(format!("{spec} is there now")),
+                (_, State::Foreign) => told.into_iter().for_each(&mut tell),
+            }
+            if let State::Ready(kept) = state {
+                self.put_back(id, spec, kept, elements.clone(), now, &mut tell);
+            }
+        }
+        self.commit(now, tell);
+    }
+
+    /// Queues every element of a set; those that are there keep their clocks (nft) or start anew
+    /// (ipset).
+    fn put_back<'e>(
+        &mut self,
+        id: SetId,
+        spec: &SetSpec,
+        kept: Kept,
+        elements: impl Iterator<Item = Live<'e>>,
+        now: Timestamp,
+        mut tell: impl FnMut(String),
+    ) {
+        self.batch.set_tag(id.0.into());
+        for live in elements.filter(|live| live.set == id) {
+            if let Err(error) = add(&mut self.batch, spec, &live, kept) {
+                self.failures.note(id.0.into(), &error, now, &mut tell);
+            }
+        }
+    }
+
+    fn restore_ipset<'e>(
+        &mut self,
+        sets: &Sets,
+        elements: impl Iterator<Item = Live<'e>> + Clone,
+        now: Timestamp,
+        mut tell: impl FnMut(String),
+    ) {
+        let ids = self.kept(sets, |home| *home == Home::Ipset);
+        if self.lacks.set(&Home::Ipset) || ids.is_empty() {
+            return;
+        }
+        let mut wanted: BTreeMap<SetId, u32> = BTreeMap::new();
+        for live in elements.clone() {
+            let count = wanted.entry(live.set).or_default();
+            *count = count.saturating_add(1);
+        }
+        let headers = match kernel_ipset::headers(&mut self.client) {
+            Ok(headers) => headers,
+            Err(error) => {
+                self.failures.note(NO_SET, &error, now, &mut tell);
+                return;
+            }
+        };
+        for id in ids {
+            let Some(spec) = sets.get(id) else { continue };
+            let wanted = wanted.get(&id).copied().unwrap_or(0);
+            let header = headers.iter().find(|header| header.name == spec.name);
+            if self.has_lost(id, spec, header, wanted, &mut tell)
+                && let Some(&State::Ready(kept)) = self.states.get(&id)
+            {
+                self.put_back(id, spec, kept, elements.clone(), now, &mut tell);
+            }
+        }
+        self.commit(now, tell);
+    }
+
+    /// Whether an ipset lacks elements now. Makes a managed set that has gone, finds one that came.
+    fn has_lost(
+        &mut self,
+        id: SetId,
+        spec: &SetSpec,
+        header: Option<&kernel_ipset::Header>,
+        wanted: u32,
+        mut tell: impl FnMut(String),
+    ) -> bool {
+        let Some(&before) = self.states.get(&id) else { return false };
+        let Some(header) = header else {
+            if !spec.managed {
+                if before != State::Missing {
+                    tell(format!("{spec} has gone; it is filled once it is back"));
+                }
+                self.states.insert(id, State::Missing);
+                return false;
+            }
+            let state = self.prepare_one(id, spec, &mut tell);
+            if let State::Ready(_) = state {
+                tell(format!("{spec} had gone and was made anew"));
+            }
+            self.states.insert(id, state);
+            return matches!(state, State::Ready(_));
+        };
+        // Somebody may have made it anew in between, and with another shape.
+        let judged = ipset::judge(spec, header);
+        let state = *judged.as_ref().unwrap_or(&State::Foreign);
+        self.states.insert(id, state);
+        match (before, judged) {
+            (State::Ready(_), Ok(_)) => {
+                // Kernels before 4.9 do not tell the count; there only a set that has gone is noticed.
+                let room = header.maxelem.unwrap_or(u32::MAX);
+                header.elements.is_some_and(|elements| elements < wanted.min(room))
+            }
+            (_, Ok(_)) => {
+                tell(format!("{spec} is there now"));
+                true
+            }
+            (State::Foreign, Err(_)) => false,
+            (_, Err(message)) => {
+                tell(message);
+                false
+            }
+        }
+    }
+
+    fn commit(&mut self, now: Timestamp, mut tell: impl FnMut(String)) {
+        if self.batch.is_empty() {
+            return;
+        }
+        for Failure { tag, error } in self.client.commit(&mut self.batch) {
+            match tag.checked_sub(CONNECTIONS) {
+                Some(number) if self.connections.is_failure(number, &error) => {
+                    self.failures.note(CONNECTIONS, &error, now, &mut tell);
+                }
+                Some(_) => {}
+                // A set that went away under us is found by the next look.
+                None => self.failures.note(tag, &error, now, &mut tell),
+            }
+        }
+        self.connections.done();
+    }
+}
+
+fn add(batch: &mut Batch, spec: &SetSpec, live: &Live<'_>, kept: Kept) -> Result<(), Error> {
+    match spec.home {
+        Home::Ipset => ipset::add(batch, spec, live, kept),
+        Home::Nft(_) => nft::add(batch, spec, live, kept),
+    }
+}

@@ -1,0 +1,58 @@
+//! Failures: counted by what failed and why, told once, then summed up every minute.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::netlink::Error;
+use crate::time::Timestamp;
+
+/// How often the errors of one kind that went on are told again.
+const SUMMARY_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How often one thing failed.
+#[derive(Debug, Clone, Copy)]
+struct Tally {
+    count: u32,
+    told: u32,
+    told_at: Timestamp,
+}
+
+/// Failures by subject (a set's number, or what else the caller numbers), operation and error.
+#[derive(Debug, Default)]
+pub(super) struct Tallies(BTreeMap<(u32, String), Tally>);
+
+impl Tallies {
+    /// Counts a failure; the first of its kind is told.
+    pub fn note(
+        &mut self,
+        subject: u32,
+        error: &Error,
+        now: Timestamp,
+        mut tell: impl FnMut(String),
+    ) {
+        let kind = format!("{:?} {:?}", error.operation, error.code());
+        match self.0.get_mut(&(subject, kind.clone())) {
+            Some(tally) => tally.count = tally.count.wrapping_add(1),
+            None => {
+                tell(error.to_string());
+                self.0.insert((subject, kind), Tally { count: 1, told: 1, told_at: now });
+            }
+        }
+    }
+
+    /// Tells how often errors that were told once have gone on.
+    pub fn summarize(&mut self, now: Timestamp, mut tell: impl FnMut(String)) {
+        for ((_, error), tally) in &mut self.0 {
+            let more = tally.count.wrapping_sub(tally.told);
+            if more > 0 && now.since(tally.told_at) >= SUMMARY_INTERVAL {
+                tell(format!("{more} more failures like: {error}"));
+                (tally.told, tally.told_at) = (tally.count, now);
+            }
+        }
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u32 {
+        self.0.values().fold(0, |sum, tally| sum.wrapping_add(tally.count))
+    }
+}
