@@ -9,6 +9,8 @@
 # it take the few flags of nightly that cargo-fuzz passes. There is no address sanitizer, since
 # nfa is safe code but for its system calls; so memory can be bounded (ulimit) in earnest.
 #
+# FUZZ_SEED=N makes chance repeatable, as a gate must be; without it every run takes other ways.
+#
 # Seeds come from tests/, and from the captures in $NFA_CORPUS or ../shared/corpus if there are
 # any. What a run learns stays in fuzz/corpus/TARGET for the next one, and finds lie in
 # fuzz/artifacts/TARGET. To keep one as a test, make it small and put it beside the others:
@@ -31,7 +33,7 @@ targets=("$@")
 [ $# -gt 0 ] || targets=("${all[@]}")
 
 triple=$(rustc -vV | sed -n 's/^host: //p')
-RUSTC_BOOTSTRAP=1 cargo fuzz build --sanitizer none --target "$triple"
+RUSTC_BOOTSTRAP=1 cargo fuzz build --sanitizer none --target "$triple" --target-dir target
 
 # With the main build's folder: most of it has been compiled there already.
 captures=()
@@ -58,7 +60,7 @@ for target in "${targets[@]}"; do
   status=0
   (
     ulimit -v 8000000
-    exec "target/$triple/release/$target" -max_total_time="$seconds" -timeout=10 \
+    exec "target/$triple/release/$target" -max_total_time="$seconds" -seed="${FUZZ_SEED:-0}" -timeout=10 \
       -rss_limit_mb=2048 -max_len="$(max_len "$target")" -print_final_stats=1 \
       -artifact_prefix="artifacts/$target/" "corpus/$target" "seeds/$target"
   ) >"$log" 2>&1 || status=$?

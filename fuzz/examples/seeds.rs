@@ -202,7 +202,8 @@ fn main() {
     }
     for path in ["tests/check", "tests/config", "docs/examples"]
         .iter()
-        .flat_map(|folder| under(&root, folder, "json")) {
+        .flat_map(|folder| under(&root, folder, "json"))
+    {
         seeds.add("config", &fs::read(path).unwrap());
     }
     let table = fs::read_to_string(root.join("tests/criteria/acceptance.json")).unwrap();
