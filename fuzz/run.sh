@@ -9,7 +9,8 @@
 # it take the few flags of nightly that cargo-fuzz passes. There is no address sanitizer, since
 # nfa is safe code but for its system calls; so memory can be bounded (ulimit) in earnest.
 #
-# FUZZ_SEED=N makes chance repeatable, as a gate must be; without it every run takes other ways.
+# FUZZ_SEED=N makes chance repeatable, as a gate must be: the same 20,000 runs at most, however fast
+# the machine is. Without it every run takes other ways.
 #
 # Seeds come from tests/, and from the captures in $NFA_CORPUS or ../shared/corpus if there are
 # any. What a run learns stays in fuzz/corpus/TARGET for the next one, and finds lie in
@@ -53,6 +54,8 @@ max_len() {
   esac
 }
 
+runs_most=()
+[ -z "${FUZZ_SEED:-}" ] || runs_most=(-runs=20000)
 failed=()
 for target in "${targets[@]}"; do
   mkdir -p "corpus/$target" "seeds/$target" "artifacts/$target"
@@ -60,7 +63,8 @@ for target in "${targets[@]}"; do
   status=0
   (
     ulimit -v 8000000
-    exec "target/$triple/release/$target" -max_total_time="$seconds" -seed="${FUZZ_SEED:-0}" -timeout=10 \
+    exec "target/$triple/release/$target" -max_total_time="$seconds" -timeout=10 \
+      -seed="${FUZZ_SEED:-0}" "${runs_most[@]}" \
       -rss_limit_mb=2048 -max_len="$(max_len "$target")" -print_final_stats=1 \
       -artifact_prefix="artifacts/$target/" "corpus/$target" "seeds/$target"
   ) >"$log" 2>&1 || status=$?
