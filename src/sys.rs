@@ -228,13 +228,16 @@ impl AsRawFd for LinkWatch {
 /// Time since boot by a clock that never steps; it counts while the machine sleeps where the
 /// kernel can (CLOCK_BOOTTIME, clock_gettime(2)).
 pub fn monotonic() -> Timestamp {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // Has private padding where time_t is wider than long, so it cannot be written as a literal.
+    let mut time = MaybeUninit::<libc::timespec>::zeroed();
     for clock in [libc::CLOCK_BOOTTIME, libc::CLOCK_MONOTONIC] {
         // SAFETY: `time` is a timespec of the size that this libc writes.
-        if unsafe { libc::clock_gettime(clock, &raw mut time) } == 0 {
+        if unsafe { libc::clock_gettime(clock, time.as_mut_ptr()) } == 0 {
             break;
         }
     }
+    // SAFETY: zero is a valid value of its fields, all integers.
+    let time = unsafe { time.assume_init() };
     Timestamp::from_parts(wide(time.tv_sec), wide(time.tv_nsec) / 1000)
 }
 
