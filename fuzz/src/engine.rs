@@ -30,7 +30,7 @@ const MOST_RECORDS: usize = 512;
 const LONG: Duration = Duration::from_secs(10_000);
 
 /// The configurations that a reload chooses from.
-const CONFIGS: [&str; 4] = [
+const CONFIGS: [&str; 5] = [
     r#"{"targets": {
         "p": {"target_type": "ipset", "set_name": "p", "type": "hash:ip,port,ip", "ttl": 120},
         "a": {"target_type": "ipset", "set_name": "a", "ttl": 7},
@@ -52,6 +52,21 @@ const CONFIGS: [&str; 4] = [
         "p": {"target_type": "ipset", "set_name": "p", "type": "hash:ip,port", "ttl": 2147483}},
       "actions": {"any": {"criteria": "other_type == other_remote;", "targets": ["p"],
         "exemptions": ["ip_version == 6;"]}}}"#,
+    r#"{"targets": {
+        "p": {"target_type": "ipset", "set_name": "p", "type": "hash:ip,port,ip", "ttl": 120,
+          "linger": 600, "skb_mark": "0x10", "skb_mask": "0xff"},
+        "q": {"target_type": "ipset", "set_name": "p", "type": "hash:ip,port,ip",
+          "skb_mark": "0x20", "skb_mask": "0xff"},
+        "n": {"target_type": "nftset", "set_name": "n", "ttl": 30,
+          "type": ["local_addr", "ip_proto", "other_port", "other_addr"]},
+        "l": {"target_type": "ctlabel", "labels": ["1", "127"]},
+        "c": {"target_type": "ctmark", "mark": "0x10000", "mask": "0xff0000"},
+        "k": {"target_type": "kill"},
+        "r": {"target_type": "log", "prefix": "fuzz"}},
+      "actions": {
+        "all": {"criteria": "*", "targets": ["p", "n", "l", "c", "r"]},
+        "bt": {"criteria": "protocol == 'bittorrent' || app == 'youtube';",
+          "targets": ["q", "k", "n"]}}}"#,
     "{}",
 ];
 
@@ -68,9 +83,11 @@ impl Ledger {
     fn take(&mut self, effects: &mut Vec<Effect>, evictions: bool) {
         for effect in effects.drain(..) {
             match effect {
-                Effect::Add { set, element, .. } => {
+                Effect::Add { set, element, skb, .. } => {
                     let new = self.members.insert((set, element.clone()));
-                    assert!(new || evictions, "{element} is added twice");
+                    // One without timeout gets another mark by being added again.
+                    let known = evictions || skb.is_some();
+                    assert!(new || known, "{element} is added twice");
                     self.added += 1;
                 }
                 Effect::Refresh { set, element, timeout, .. } => {
