@@ -128,16 +128,14 @@ impl Detector {
         at: Timestamp,
         lessons: &mut Vec<Lesson>,
     ) {
-        let dissector = flow.detection.dissector.and_then(|n| dissect::ALL.get(usize::from(n)));
-        if let Some(teach) = dissector.and_then(|dissector| dissector.teach) {
+        if let Some(teach) = named_by(flow).and_then(|dissector| dissector.teach) {
             with_view(flow, packet, direction, at, |prefix| teach(prefix, lessons));
         }
     }
 
     /// Whether every packet of the flow is wanted, named or not.
     pub fn teaches(flow: &Flow) -> bool {
-        let dissector = flow.detection.dissector.and_then(|n| dissect::ALL.get(usize::from(n)));
-        dissector.is_some_and(|dissector| dissector.teach.is_some())
+        named_by(flow).is_some_and(|dissector| dissector.teach.is_some())
     }
 
     /// Without memory: most flows are named by this.
@@ -206,7 +204,7 @@ impl Detector {
 
     /// Asks again the dissector that has named the flow and waits for more.
     fn look_for_update(&self, flow: &mut Flow, gathering: Box<Gathering>) -> Progress {
-        let dissector = flow.detection.dissector.and_then(|n| dissect::ALL.get(usize::from(n)));
+        let dissector = named_by(flow);
         let mut view = gathering.store.view(flow.key.transport(), flow.ends());
         view.last_call = flow.detection.packets >= PACKETS_MAX || gathering.store.is_full();
         let answer = dissector.map(|dissector| (dissector.dissect)(&view));
@@ -301,6 +299,11 @@ impl Detector {
         detection.facts = guess.map(|protocol| Box::new(Facts::of(protocol)));
         Progress::GaveUp
     }
+}
+
+/// The dissector that has named the flow.
+fn named_by(flow: &Flow) -> Option<&'static Dissector> {
+    dissect::ALL.get(usize::from(flow.detection.dissector?)).copied()
 }
 
 fn start_gathering(flow: &Flow) -> Box<Gathering> {
