@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::net::{Endpoint, Transport};
+use crate::net::{Direction, Endpoint, Transport};
 
 /// The longest host name kept, in bytes: RFC 1035 section 2.3.4 in text form.
 pub const HOST_MAX: usize = 253;
@@ -90,6 +90,30 @@ pub enum Lesson {
         /// How long the answer holds.
         ttl: Duration,
     },
+    /// An endpoint that takes part in BitTorrent, as a DHT answer, a tracker, a peer list (PEX) or a
+    /// local announcement says.
+    Peer(Endpoint),
+    /// The side that sends in this direction accepts BitTorrent peers at that port (the `p` of an
+    /// extension handshake, the port of an announce, a DHT `port` message).
+    Listens {
+        /// Whose port it is.
+        side: Direction,
+        /// TCP and UDP alike: clients use one number for both.
+        port: u16,
+    },
+}
+
+/// What the name of a flow rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Certainty {
+    /// Bytes that only this protocol has.
+    #[default]
+    Content,
+    /// Shape, order and randomness of the first bytes of both directions. Other protocols can look
+    /// so: the engine accepts it only with what it knows of the host.
+    Shape,
+    /// The same of one direction alone.
+    HalfShape,
 }
 
 /// What a dissector returns when the flow is its own.
@@ -103,12 +127,20 @@ pub struct Facts {
     pub details: Vec<Detail>,
     /// More of the flow may add to these facts (a ServerHello, say): ask again.
     pub pending: bool,
+    /// What the name rests on.
+    pub certainty: Certainty,
 }
 
 impl Facts {
     /// Facts with nothing but the protocol.
     pub const fn of(protocol: &'static Protocol) -> Self {
-        Facts { protocol, host: None, details: Vec::new(), pending: false }
+        Facts {
+            protocol,
+            host: None,
+            details: Vec::new(),
+            pending: false,
+            certainty: Certainty::Content,
+        }
     }
 }
 

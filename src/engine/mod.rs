@@ -475,6 +475,7 @@ impl Engine {
                 Lesson::Answer { name, addr, ttl } => {
                     self.hints.insert(client, addr, &name, ttl, self.now);
                 }
+                Lesson::Peer(_) | Lesson::Listens { .. } => {} // no dissector teaches these yet
             }
         }
     }

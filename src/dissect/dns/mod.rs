@@ -162,7 +162,10 @@ mod tests {
     }
 
     fn taught(flow: &crate::dissect::sample::Sample) -> Vec<String> {
-        let text = |Lesson::Answer { name, addr, ttl }| format!("{name} {addr} {}", ttl.as_secs());
+        let text = |lesson| match lesson {
+            Lesson::Answer { name, addr, ttl } => format!("{name} {addr} {}", ttl.as_secs()),
+            other => format!("{other:?}"),
+        };
         flow.lessons(&DNS).into_iter().map(text).collect()
     }
 
