@@ -1,4 +1,4 @@
-//! The programs that the kernel runs on every frame before it copies one: instructions as bytes.
+//! The programs that the kernel runs on every frame before it copies it: instructions as bytes.
 //!
 //! Written by hand, as neither clang nor libbpf is at hand on a router. The kernel's verifier
 //! proves each program before it runs.
@@ -268,6 +268,77 @@ pub(super) fn flow_filter(map_v4: i32, map_v6: i32, counter: i32, snaplen: i32) 
     p.label(Label::Pass);
     p.exit(snaplen);
     p.finish()
+}
+
+/// One instruction of a classic program: `struct sock_filter` of linux/filter.h, in the machine's
+/// order: operation, where to go on if true and if not, operand.
+pub(super) type Classic = [u8; 8];
+
+/// The filter for kernels that lend us no eBPF: it knows no flows, and drops what says nothing in
+/// any flow, TCP segments without payload that neither open nor close. Half of a download's frames
+/// are such.
+pub(super) fn bare_acknowledgements(snaplen: u32) -> Vec<Classic> {
+    // Operations of linux/bpf_common.h: load (byte, half word) absolute or behind X, jumps.
+    const LDB: u16 = 0x30;
+    const LDH: u16 = 0x28;
+    const LDB_X: u16 = 0x50;
+    const LDX_IP_HEADER: u16 = 0xb1; // X = 4 * (byte & 15)
+    const ADD_X: u16 = 0x0c;
+    const SUB_X: u16 = 0x1c;
+    const AND: u16 = 0x54;
+    const SHIFT_RIGHT: u16 = 0x74;
+    const TAX: u16 = 0x07;
+    const JEQ: u16 = 0x15;
+    const JSET: u16 = 0x45;
+    const RET: u16 = 0x06;
+    const JUMP_ALWAYS: u16 = 0x05;
+    const PASS: u8 = u8::MAX;
+    const DROP: u8 = u8::MAX - 1;
+    let code = [
+        (LDH, 0, 0, 12), // ethertype
+        (JEQ, 0, 14, 0x0800),
+        // IPv4: transport, fragment, flags; then header lengths against the total length.
+        (LDB, 0, 0, 14 + 9),
+        (JEQ, 0, PASS, 6),
+        (LDH, 0, 0, 14 + 6),
+        (JSET, PASS, 0, 0x1fff),
+        (LDX_IP_HEADER, 0, 0, 14),
+        (LDB_X, 0, 0, 14 + 13),
+        (JSET, PASS, 0, 0x07), // FIN, SYN, RST
+        (LDB_X, 0, 0, 14 + 12),
+        (AND, 0, 0, 0xf0),
+        (SHIFT_RIGHT, 0, 0, 2),
+        (ADD_X, 0, 0, 0),
+        (TAX, 0, 0, 0),
+        (LDH, 0, 0, 14 + 2),
+        (JUMP_ALWAYS, 0, 0, 10), // to the comparison
+        (JEQ, 0, PASS, 0x86dd),
+        // IPv6: TCP right behind the header.
+        (LDB, 0, 0, 14 + 6),
+        (JEQ, 0, PASS, 6),
+        (LDB, 0, 0, 54 + 13),
+        (JSET, PASS, 0, 0x07),
+        (LDB, 0, 0, 54 + 12),
+        (SHIFT_RIGHT, 0, 0, 2),
+        (AND, 0, 0, 0x3c),
+        (TAX, 0, 0, 0),
+        (LDH, 0, 0, 14 + 4),
+        (SUB_X, 0, 0, 0),
+        (JEQ, DROP, PASS, 0),
+        (RET, 0, 0, 0),
+        (RET, 0, 0, snaplen),
+    ];
+    let last = code.len() - 1;
+    let resolve = |at: usize, to: u8| match to {
+        PASS => u8::try_from(last - at - 1).unwrap_or(0),
+        DROP => u8::try_from(last - at - 2).unwrap_or(0),
+        near => near,
+    };
+    let assemble = |(at, (op, yes, no, operand)): (usize, (u16, u8, u8, u32))| {
+        let ([o0, o1], [k0, k1, k2, k3]) = (op.to_ne_bytes(), operand.to_ne_bytes());
+        [o0, o1, resolve(at, yes), resolve(at, no), k0, k1, k2, k3]
+    };
+    code.into_iter().enumerate().map(assemble).collect()
 }
 
 #[cfg(test)]

@@ -90,10 +90,12 @@ impl FlowFilter {
     /// `ENOTSUP`, and the capture goes on without.
     pub fn attach(&self, capture: &LiveCapture) -> Result<(), FilterError> {
         let failed = |source| FilterError { what: "bpf filter", source };
-        if capture.link() != LinkType::Ethernet || !capture.is_on_interface() {
+        if !is_understood(capture) {
             return Err(failed(io::Error::from_raw_os_error(libc::ENOTSUP)));
         }
-        attach(capture.fd(), self.program.as_raw_fd()).map_err(failed)
+        let program = self.program.as_raw_fd();
+        // SAFETY: SO_ATTACH_BPF wants the number of a program's descriptor.
+        unsafe { set_option(capture.fd(), libc::SO_ATTACH_BPF, &program) }.map_err(failed)
     }
 
     /// Frames of this flow are not wanted any more, either way, but for SYN, FIN, RST and a sign
@@ -141,6 +143,28 @@ impl FlowFilter {
             })
             .collect()
     }
+}
+
+/// For kernels that lend us no eBPF: drops the TCP segments that carry nothing and neither open nor
+/// close a connection.
+pub fn drop_bare_acknowledgements(capture: &LiveCapture, snaplen: u32) -> Result<(), FilterError> {
+    let failed = |source| FilterError { what: "classic filter", source };
+    if !is_understood(capture) {
+        return Err(failed(io::Error::from_raw_os_error(libc::ENOTSUP)));
+    }
+    let code = bpf::bare_acknowledgements(snaplen);
+    let program = libc::sock_fprog {
+        len: libc::c_ushort::try_from(code.len()).unwrap_or(0),
+        filter: code.as_ptr().cast_mut().cast(),
+    };
+    // SAFETY: `program` names `code`, which the kernel only reads; an instruction has 8 bytes in
+    // both. The kernel copies what is not aligned for it.
+    unsafe { set_option(capture.fd(), libc::SO_ATTACH_FILTER, &program) }.map_err(failed)
+}
+
+/// Both programs read Ethernet frames as an interface has them.
+fn is_understood(capture: &LiveCapture) -> bool {
+    capture.link() == LinkType::Ethernet && capture.is_on_interface()
 }
 
 /// A key as the program makes it: addresses and ports as on the wire, the transport as a number of
@@ -271,13 +295,15 @@ fn load_program(code: &[bpf::Insn]) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn attach(socket: RawFd, program: RawFd) -> io::Result<()> {
-    let size = libc::socklen_t::try_from(mem::size_of_val(&program)).unwrap_or_default();
-    let value = &raw const program;
-    // SAFETY: `value` points to a descriptor number of `size` bytes, as SO_ATTACH_BPF wants.
-    let result = unsafe {
-        libc::setsockopt(socket, libc::SOL_SOCKET, libc::SO_ATTACH_BPF, value.cast(), size)
-    };
+/// setsockopt(2).
+///
+/// # Safety
+/// `value` is what SOL_SOCKET's `option` expects, and each pointer in it is good for the call.
+unsafe fn set_option<T>(socket: RawFd, option: libc::c_int, value: &T) -> io::Result<()> {
+    let size = libc::socklen_t::try_from(mem::size_of::<T>()).unwrap_or_default();
+    let value: *const T = value;
+    // SAFETY: `value` points to `size` bytes; the caller answers for what they are.
+    let result = unsafe { libc::setsockopt(socket, libc::SOL_SOCKET, option, value.cast(), size) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
