@@ -1,5 +1,6 @@
 //! Frames of a capture file: pcap or pcapng of either byte order, plain or compressed with gzip.
 
+use super::plain::{Plain, PlainError};
 use super::pump::{self, Pump, PumpError};
 use super::{CaptureError, Frame, text};
 use crate::time::Timestamp;
@@ -15,11 +16,17 @@ const PCAPNG_MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 /// An open capture file.
 pub struct CaptureFile {
     path: PathBuf,
-    capture: Capture<Offline>,
+    source: Source,
     link: LinkType,
     pump: Option<Pump>,
     meter: Option<Meter>,
     done: bool,
+}
+
+/// Who reads it.
+enum Source {
+    Plain(Plain),
+    Libpcap(Capture<Offline>),
 }
 
 /// How far a file has been read.
@@ -78,15 +85,19 @@ impl CaptureFile {
         if head.is_empty() {
             return Err(CaptureError::Empty { path: path.to_owned() });
         }
+        file.rewind().map_err(unreadable)?;
+        let meter = Some(Meter::new(&head, metadata.len()));
+        let mut file = match Plain::open(file).map_err(unreadable)? {
+            Ok(plain) => return Ok(Self::new(path, Source::Plain(plain), None, meter)),
+            Err(file) => file,
+        };
         // libpcap takes names in UTF-8 only, by way of its crate.
         if head.starts_with(&pump::GZIP_MAGIC) || path.to_str().is_none() {
             file.rewind().map_err(unreadable)?;
             return Self::through_pump(path, file);
         }
         match Capture::from_file(path) {
-            Ok(capture) => {
-                Ok(Self::new(path, capture, None, Some(Meter::new(&head, metadata.len()))))
-            }
+            Ok(capture) => Ok(Self::new(path, Source::Libpcap(capture), None, meter)),
             Err(error) => Err(refused(path, text(error))),
         }
     }
@@ -97,7 +108,9 @@ impl CaptureFile {
         let opened = Capture::from_file(pump::path(&reader));
         drop(reader);
         let error = match opened {
-            Ok(capture) => return Ok(Self::new(path, capture, Some(pump), None)),
+            Ok(capture) => {
+                return Ok(Self::new(path, Source::Libpcap(capture), Some(pump), None));
+            }
             Err(error) => text(error),
         };
         if is_end(&error) {
@@ -110,14 +123,12 @@ impl CaptureFile {
         Err(refused(path, error))
     }
 
-    fn new(
-        path: &Path,
-        capture: Capture<Offline>,
-        pump: Option<Pump>,
-        meter: Option<Meter>,
-    ) -> Self {
-        let link = LinkType::from(capture.get_datalink().0);
-        CaptureFile { path: path.to_owned(), capture, link, pump, meter, done: false }
+    fn new(path: &Path, source: Source, pump: Option<Pump>, meter: Option<Meter>) -> Self {
+        let link = match &source {
+            Source::Plain(plain) => plain.link(),
+            Source::Libpcap(capture) => LinkType::from(capture.get_datalink().0),
+        };
+        CaptureFile { path: path.to_owned(), source, link, pump, meter, done: false }
     }
 
     /// The next frame; `None` after the last. An error ends the capture: the next call gives
@@ -126,11 +137,20 @@ impl CaptureFile {
         if self.done {
             return Ok(None);
         }
-        let error = match self.capture.next_packet() {
-            Ok(packet) => {
-                if let Some(meter) = &mut self.meter {
-                    meter.count(packet.data.len());
+        let capture = match &mut self.source {
+            Source::Libpcap(capture) => capture,
+            Source::Plain(plain) => {
+                let frame = plain.next_frame();
+                match &frame {
+                    Ok(Some(frame)) => count(&mut self.meter, frame.bytes.len()),
+                    _ => self.done = true,
                 }
+                return frame.map_err(|error| plain_error(&self.path, error));
+            }
+        };
+        let error = match capture.next_packet() {
+            Ok(packet) => {
+                count(&mut self.meter, packet.data.len());
                 let time = packet.header.ts;
                 let at = Timestamp::from_parts(wide(time.tv_sec), wide(time.tv_usec));
                 return Ok(Some(Frame::new(at, self.link, &packet)));
@@ -161,6 +181,21 @@ impl CaptureFile {
     /// How far it has been read; `None` for gzip, pipes and standard input.
     pub fn progress(&self) -> Option<Progress> {
         self.meter.as_ref().map(|meter| meter.progress)
+    }
+}
+
+fn count(meter: &mut Option<Meter>, captured: usize) {
+    if let Some(meter) = meter {
+        meter.count(captured);
+    }
+}
+
+fn plain_error(path: &Path, error: PlainError) -> CaptureError {
+    let path = path.to_owned();
+    match error {
+        PlainError::Truncated(detail) => CaptureError::Truncated { path, detail },
+        PlainError::Damaged(detail) => CaptureError::Damaged { path, detail },
+        PlainError::Read(source) => CaptureError::Read { path, source },
     }
 }
 

@@ -1,0 +1,173 @@
+//! The classic capture format, read in large steps: libpcap takes 425 instructions a packet for it,
+//! more than all that a packet of a decided flow costs otherwise.
+//!
+//! Only version 2.4 (draft-ietf-opsawg-pcap) in a regular file; libpcap reads all others.
+
+use super::Frame;
+use crate::time::Timestamp;
+use crate::wire::LinkType;
+use std::fs::File;
+use std::io::{self, Read};
+
+/// Bytes of the file's header, and of the one before each packet.
+const FILE_HEADER_BYTES: usize = 24;
+const PACKET_HEADER_BYTES: usize = 16;
+/// Longest frame that is believed, in bytes: libpcap's MAXIMUM_SNAPLEN.
+const FRAME_BYTES_MAX: u32 = 262_144;
+/// Bytes read at a time, at least.
+const STEP_BYTES: usize = 64 << 10;
+
+/// Byte order and unit of the fractions, as the first four bytes tell.
+#[derive(Debug, Clone, Copy)]
+struct Format {
+    big_endian: bool,
+    nanoseconds: bool,
+}
+
+impl Format {
+    fn of(magic: [u8; 4]) -> Option<Self> {
+        let (big_endian, nanoseconds) = match magic {
+            [0xa1, 0xb2, 0xc3, 0xd4] => (true, false),
+            [0xd4, 0xc3, 0xb2, 0xa1] => (false, false),
+            [0xa1, 0xb2, 0x3c, 0x4d] => (true, true),
+            [0x4d, 0x3c, 0xb2, 0xa1] => (false, true),
+            _ => return None,
+        };
+        Some(Format { big_endian, nanoseconds })
+    }
+
+    fn u32(self, bytes: [u8; 4]) -> u32 {
+        if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+    }
+
+    fn u16(self, bytes: [u8; 2]) -> u16 {
+        if self.big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
+    }
+}
+
+/// Why there is no next frame.
+pub(super) enum PlainError {
+    /// The file ends inside a header or a packet.
+    Truncated(String),
+    /// A length makes no sense.
+    Damaged(String),
+    /// The file cannot be read.
+    Read(io::Error),
+}
+
+/// A file in that format, open behind its header.
+pub(super) struct Plain {
+    file: File,
+    format: Format,
+    link: LinkType,
+    snaplen: u32,
+    buffer: Vec<u8>,
+    /// What of the buffer is the file's, and how far it was handed out.
+    filled: usize,
+    position: usize,
+}
+
+impl Plain {
+    /// Reads the header from the start of `file`; gives the file back if it is in another format.
+    pub fn open(mut file: File) -> io::Result<Result<Self, File>> {
+        let mut header = Vec::with_capacity(FILE_HEADER_BYTES);
+        let wanted = u64::try_from(FILE_HEADER_BYTES).unwrap_or(u64::MAX);
+        file.by_ref().take(wanted).read_to_end(&mut header)?;
+        let Some(header) = header.first_chunk::<FILE_HEADER_BYTES>() else { return Ok(Err(file)) };
+        let [magic @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = *header;
+        let [_, _, _, _, v0, v1, w0, w1, _, _, _, _, _, _, _, _, tail @ ..] = *header;
+        let [s0, s1, s2, s3, l0, l1, l2, l3] = tail;
+        let Some(format) = Format::of(magic) else { return Ok(Err(file)) };
+        if (format.u16([v0, v1]), format.u16([w0, w1])) != (2, 4) {
+            return Ok(Err(file));
+        }
+        // The upper bits tell of frame check sequences, which nobody here looks at.
+        let number = format.u32([l0, l1, l2, l3]) & 0x03ff_ffff;
+        let snaplen = match format.u32([s0, s1, s2, s3]) {
+            0 => FRAME_BYTES_MAX,
+            snaplen => snaplen.min(FRAME_BYTES_MAX),
+        };
+        Ok(Ok(Plain {
+            file,
+            format,
+            link: LinkType::from(i32::try_from(number).unwrap_or(i32::MAX)),
+            snaplen,
+            buffer: Vec::new(),
+            filled: 0,
+            position: 0,
+        }))
+    }
+
+    /// What every frame starts with.
+    pub const fn link(&self) -> LinkType {
+        self.link
+    }
+
+    /// The next frame; `None` at a clean end.
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, PlainError> {
+        let there = self.demand(PACKET_HEADER_BYTES)?;
+        let rest = self.buffer.get(self.position..self.filled).unwrap_or_default();
+        let Some(header) = rest.first_chunk::<PACKET_HEADER_BYTES>() else {
+            return match there {
+                0 => Ok(None),
+                there => Err(PlainError::Truncated(format!(
+                    "the header of a packet has {PACKET_HEADER_BYTES} bytes, {there} are there"
+                ))),
+            };
+        };
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *header;
+        let [seconds, fraction, captured, wire_len] =
+            [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p]]
+                .map(|bytes| self.format.u32(bytes));
+        if captured > FRAME_BYTES_MAX {
+            return Err(PlainError::Damaged(format!(
+                "a packet of {captured} bytes, at most {FRAME_BYTES_MAX} are believed"
+            )));
+        }
+        let len = usize::try_from(captured).unwrap_or(usize::MAX);
+        let whole = PACKET_HEADER_BYTES.saturating_add(len);
+        let there = self.demand(whole)?;
+        if there < whole {
+            let there = there.saturating_sub(PACKET_HEADER_BYTES);
+            return Err(PlainError::Truncated(format!(
+                "the last packet has {captured} bytes, {there} are there"
+            )));
+        }
+        let start = self.position.saturating_add(PACKET_HEADER_BYTES);
+        self.position = self.position.saturating_add(whole);
+        let bytes = self.buffer.get(start..self.position).unwrap_or_default();
+        // More than the snap length is a sign of damage that libpcap forgives by cutting.
+        let kept = len.min(usize::try_from(self.snaplen).unwrap_or(usize::MAX));
+        let micros = if self.format.nanoseconds { fraction / 1000 } else { fraction };
+        Ok(Some(Frame {
+            at: Timestamp::from_micros(
+                u64::from(seconds).saturating_mul(1_000_000).saturating_add(u64::from(micros)),
+            ),
+            link: self.link,
+            bytes: bytes.get(..kept).unwrap_or(bytes),
+            wire_len: wire_len.max(captured),
+        }))
+    }
+
+    /// Reads until `bytes` wait in the buffer or the file ends; how many wait. The buffer never
+    /// grows beyond a packet and a step.
+    fn demand(&mut self, bytes: usize) -> Result<usize, PlainError> {
+        let there = self.filled.saturating_sub(self.position);
+        if there >= bytes {
+            return Ok(there);
+        }
+        self.buffer.copy_within(self.position..self.filled, 0);
+        (self.position, self.filled) = (0, there);
+        self.buffer.resize(bytes.max(STEP_BYTES).max(self.buffer.len()), 0);
+        while self.filled < bytes {
+            let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
+            match self.file.read(room) {
+                Ok(0) => break,
+                Ok(count) => self.filled = self.filled.saturating_add(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(PlainError::Read(error)),
+            }
+        }
+        Ok(self.filled)
+    }
+}
