@@ -140,17 +140,24 @@ impl CaptureFile {
         let capture = match &mut self.source {
             Source::Libpcap(capture) => capture,
             Source::Plain(plain) => {
-                let frame = plain.next_frame();
-                match &frame {
-                    Ok(Some(frame)) => count(&mut self.meter, frame.bytes.len()),
-                    _ => self.done = true,
-                }
-                return frame.map_err(|error| plain_error(&self.path, error));
+                return match plain.next_frame() {
+                    Ok(Some(frame)) => Ok(Some(frame)),
+                    Ok(None) => {
+                        self.done = true;
+                        Ok(None)
+                    }
+                    Err(error) => {
+                        self.done = true;
+                        Err(plain_error(&self.path, error))
+                    }
+                };
             }
         };
         let error = match capture.next_packet() {
             Ok(packet) => {
-                count(&mut self.meter, packet.data.len());
+                if let Some(meter) = &mut self.meter {
+                    meter.count(packet.data.len());
+                }
                 let time = packet.header.ts;
                 let at = Timestamp::from_parts(wide(time.tv_sec), wide(time.tv_usec));
                 return Ok(Some(Frame::new(at, self.link, &packet)));
@@ -180,13 +187,13 @@ impl CaptureFile {
 
     /// How far it has been read; `None` for gzip, pipes and standard input.
     pub fn progress(&self) -> Option<Progress> {
-        self.meter.as_ref().map(|meter| meter.progress)
-    }
-}
-
-fn count(meter: &mut Option<Meter>, captured: usize) {
-    if let Some(meter) = meter {
-        meter.count(captured);
+        let progress = self.meter.as_ref()?.progress;
+        Some(match &self.source {
+            Source::Libpcap(_) => progress,
+            Source::Plain(plain) => {
+                Progress { position: plain.position().min(progress.size), ..progress }
+            }
+        })
     }
 }
 

@@ -65,6 +65,8 @@ pub(super) struct Plain {
     /// What of the buffer is the file's, and how far it was handed out.
     filled: usize,
     position: usize,
+    /// Bytes of the file that have come into the buffer, header included.
+    read: u64,
 }
 
 impl Plain {
@@ -95,6 +97,7 @@ impl Plain {
             buffer: Vec::new(),
             filled: 0,
             position: 0,
+            read: wanted,
         }))
     }
 
@@ -103,9 +106,19 @@ impl Plain {
         self.link
     }
 
+    /// Bytes of the file up to the next frame.
+    pub fn position(&self) -> u64 {
+        let waiting = self.filled.saturating_sub(self.position);
+        self.read.saturating_sub(u64::try_from(waiting).unwrap_or(0))
+    }
+
     /// The next frame; `None` at a clean end.
+    #[inline]
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, PlainError> {
-        let there = self.demand(PACKET_HEADER_BYTES)?;
+        let mut there = self.filled.saturating_sub(self.position);
+        if there < PACKET_HEADER_BYTES {
+            there = self.demand(PACKET_HEADER_BYTES)?;
+        }
         let rest = self.buffer.get(self.position..self.filled).unwrap_or_default();
         let Some(header) = rest.first_chunk::<PACKET_HEADER_BYTES>() else {
             return match there {
@@ -116,9 +129,12 @@ impl Plain {
             };
         };
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *header;
-        let [seconds, fraction, captured, wire_len] =
-            [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p]]
-                .map(|bytes| self.format.u32(bytes));
+        let fields = [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p]];
+        let [seconds, fraction, captured, wire_len] = if self.format.big_endian {
+            fields.map(u32::from_be_bytes)
+        } else {
+            fields.map(u32::from_le_bytes)
+        };
         if captured > FRAME_BYTES_MAX {
             return Err(PlainError::Damaged(format!(
                 "a packet of {captured} bytes, at most {FRAME_BYTES_MAX} are believed"
@@ -126,7 +142,9 @@ impl Plain {
         }
         let len = usize::try_from(captured).unwrap_or(usize::MAX);
         let whole = PACKET_HEADER_BYTES.saturating_add(len);
-        let there = self.demand(whole)?;
+        if there < whole {
+            there = self.demand(whole)?;
+        }
         if there < whole {
             let there = there.saturating_sub(PACKET_HEADER_BYTES);
             return Err(PlainError::Truncated(format!(
@@ -149,13 +167,11 @@ impl Plain {
         }))
     }
 
-    /// Reads until `bytes` wait in the buffer or the file ends; how many wait. The buffer never
+    /// Reads until `bytes`, more than wait now, wait in the buffer or the file ends; how many do. The buffer never
     /// grows beyond a packet and a step.
+    #[cold]
     fn demand(&mut self, bytes: usize) -> Result<usize, PlainError> {
         let there = self.filled.saturating_sub(self.position);
-        if there >= bytes {
-            return Ok(there);
-        }
         self.buffer.copy_within(self.position..self.filled, 0);
         (self.position, self.filled) = (0, there);
         self.buffer.resize(bytes.max(STEP_BYTES).max(self.buffer.len()), 0);
@@ -163,7 +179,10 @@ impl Plain {
             let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
             match self.file.read(room) {
                 Ok(0) => break,
-                Ok(count) => self.filled = self.filled.saturating_add(count),
+                Ok(count) => {
+                    self.filled = self.filled.saturating_add(count);
+                    self.read = self.read.saturating_add(u64::try_from(count).unwrap_or(0));
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(PlainError::Read(error)),
             }

@@ -144,6 +144,10 @@ impl Replay<'_> {
                         engine.tick(last, &mut output);
                         next_tick = last.after(TICK);
                     }
+                    if engine.glance(frame.at, frame.link, frame.bytes, &mut output) {
+                        progress.step(path, &file);
+                        continue;
+                    }
                     match wire::decode(frame.link, frame.bytes) {
                         Ok(packet) => engine.packet(frame.at, 0, &packet, &mut output),
                         Err(error) => {

@@ -273,13 +273,19 @@ impl Daemon {
                 let Some(source) = self.sources.get_mut(number) else { break };
                 let Some(capture) = source.capture.as_mut() else { break };
                 match capture.next_frame(now) {
-                    Ok(Some(frame)) => match wire::decode(frame.link, frame.bytes) {
-                        Ok(packet) => {
-                            let interface = u8::try_from(number).unwrap_or(u8::MAX);
-                            self.engine.packet(now, interface, &packet, &mut self.output);
+                    Ok(Some(frame)) => {
+                        let engine = &mut self.engine;
+                        if engine.glance(now, frame.link, frame.bytes, &mut self.output) {
+                            continue;
                         }
-                        Err(_) => self.undecodable = self.undecodable.wrapping_add(1),
-                    },
+                        match wire::decode(frame.link, frame.bytes) {
+                            Ok(packet) => {
+                                let interface = u8::try_from(number).unwrap_or(u8::MAX);
+                                engine.packet(now, interface, &packet, &mut self.output);
+                            }
+                            Err(_) => self.undecodable = self.undecodable.wrapping_add(1),
+                        }
+                    }
                     Ok(None) => break,
                     Err(error) => {
                         source.lose(&error.to_string(), &mut self.log);

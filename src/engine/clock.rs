@@ -72,7 +72,7 @@ impl Engine {
             if self.table.get(id).is_some_and(|flow| flow.detection.stage != Stage::Undecided) {
                 self.evaluate(id, out);
             }
-            self.table.touch(id);
+            self.table.touch(id, self.now);
         }
     }
 

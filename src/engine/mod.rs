@@ -22,7 +22,7 @@ use crate::net::Direction;
 use crate::policy::{Timetable, View};
 use crate::target::{Sets, Streams, Want};
 use crate::time::Timestamp;
-use crate::wire::Packet;
+use crate::wire::{self, LinkType, Packet};
 use claims::Claims;
 use clock::WallClock;
 use detect::{Detector, Progress};
@@ -208,6 +208,7 @@ impl Engine {
         let Some(flow) = self.table.get_mut(id) else { return };
         let direction = sender.direction(flow.originator);
         flow.count(packet, direction, at);
+        flow.settled = false;
         if flow.detection.stage != Stage::Decided {
             self.detect(id, packet, direction, out);
         }
@@ -217,7 +218,38 @@ impl Engine {
         {
             out.frames.extend(frames::renounce(flow, after));
         }
-        self.table.touch(id);
+        self.table.touch(id, self.now);
+    }
+
+    /// A frame was captured at `at`. If a glance at its headers shows that it belongs to a decided
+    /// flow, it is counted, which is all it can change; `false`: it must be decoded and handed to
+    /// [`Engine::packet`].
+    pub fn glance(
+        &mut self,
+        at: Timestamp,
+        link: LinkType,
+        frame: &[u8],
+        out: &mut Output,
+    ) -> bool {
+        let Some(glance) = wire::glance(link, frame) else { return false };
+        let (key, sender) = FlowKey::glanced(&glance);
+        let now = self.now.max(at);
+        let Some(flow) = self.table.see(&key, now) else { return false };
+        if !flow.settled {
+            flow.settled = flow.detection.stage == Stage::Decided
+                && !flow.ending.is_over()
+                && !Detector::teaches(flow);
+            if !flow.settled {
+                return false;
+            }
+        }
+        self.now = now;
+        self.counters.packets = self.counters.packets.wrapping_add(1);
+        flow.count_bytes(sender.direction(flow.originator), glance.ip_len, at);
+        if let Some(after) = self.limits.unwanted_after {
+            out.frames.extend(frames::renounce(flow, after));
+        }
+        true
     }
 
     /// Time has come to `now`: ends idle flows, refreshes elements, and evaluates every live flow
@@ -281,7 +313,7 @@ impl Engine {
             self.reclassify(id);
             if self.config.reprocess_flows {
                 self.evaluate(id, out);
-                self.table.touch(id);
+                self.table.touch(id, self.now);
             } else {
                 self.release_unwanted(id, out);
             }
@@ -297,7 +329,7 @@ impl Engine {
         for number in unwanted.collect::<Vec<u32>>() {
             elements.release(self.now, number, &mut out.effects);
         }
-        self.table.touch(id);
+        self.table.touch(id, self.now);
     }
 
     /// The addresses of the LAN have changed. Flows keep the sides they were given.
@@ -413,7 +445,7 @@ impl Engine {
                 self.counters.cut_short = self.counters.cut_short.wrapping_add(1);
                 let progress = self.detector.give_up(flow);
                 self.advance(oldest, progress, out);
-                self.table.touch(oldest);
+                self.table.touch(oldest, self.now);
             }
         }
     }

@@ -1,17 +1,18 @@
 //! A 5-tuple in canonical order, so that both directions find the same flow.
 
 use std::hash::{Hash, Hasher};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use crate::net::{Direction, Endpoint, Transport};
+use crate::wire::Glance;
 
 /// Protocol, two addresses, two ports; the lower end first. 40 bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct FlowKey {
-    addrs: [[u8; 16]; 2],
-    ports: [u16; 2],
-    transport: u8,
-    v4: bool,
+    low: [u64; 2],
+    high: [u64; 2],
+    /// Port of the lower end, of the higher, transport, and whether the addresses are IPv4.
+    rest: u64,
 }
 
 /// Where a packet stands to the canonical order of its key.
@@ -26,36 +27,62 @@ pub enum Sender {
 impl FlowKey {
     /// The key of a packet and which of its ends sent it.
     pub fn new(transport: Transport, source: Endpoint, destination: Endpoint) -> (Self, Sender) {
+        let (source_addr, destination_addr) = (widened(source.addr), widened(destination.addr));
+        FlowKey::ordered(
+            (source_addr, source.port),
+            (destination_addr, destination.port),
+            transport.number(),
+            source.addr.is_ipv4(),
+        )
+    }
+
+    /// The same of a packet that was only glanced at.
+    #[inline(always)]
+    pub fn glanced(glance: &Glance) -> (Self, Sender) {
+        FlowKey::ordered(
+            (glance.source, glance.source_port),
+            (glance.destination, glance.destination_port),
+            glance.transport,
+            glance.v4,
+        )
+    }
+
+    #[inline(always)]
+    fn ordered(
+        source: ([u64; 2], u16),
+        destination: ([u64; 2], u16),
+        transport: u8,
+        v4: bool,
+    ) -> (Self, Sender) {
         let (low, high, sender) = if source <= destination {
             (source, destination, Sender::Low)
         } else {
             (destination, source, Sender::High)
         };
-        let key = FlowKey {
-            addrs: [widened(low.addr), widened(high.addr)],
-            ports: [low.port, high.port],
-            transport: transport.number(),
-            v4: low.addr.is_ipv4(),
-        };
-        (key, sender)
+        let ports = u64::from(low.1) << 32 | u64::from(high.1) << 16;
+        let rest = ports | u64::from(transport) << 8 | u64::from(v4);
+        (FlowKey { low: low.0, high: high.0, rest }, sender)
     }
 
     /// What carries the flow.
     pub fn transport(&self) -> Transport {
-        Transport::from(self.transport)
+        let [_, _, _, _, _, _, transport, _] = self.rest.to_be_bytes();
+        Transport::from(transport)
     }
 
     /// Whether its addresses are IPv4.
     pub const fn is_v4(&self) -> bool {
-        self.v4
+        self.rest & 1 == 1
     }
 
     /// Both ends: the originator first, given which end that is.
     pub fn ends(&self, originator: Sender) -> [Endpoint; 2] {
-        let end = |addr: [u8; 16], port| Endpoint { addr: narrowed(addr, self.v4), port };
-        let [low, high] = self.addrs;
-        let [low_port, high_port] = self.ports;
-        let (low, high) = (end(low, low_port), end(high, high_port));
+        let [_, _, a, b, c, d, _, _] = self.rest.to_be_bytes();
+        let end = |addr, port| Endpoint {
+            addr: narrowed(addr, self.is_v4()),
+            port: u16::from_be_bytes(port),
+        };
+        let (low, high) = (end(self.low, [a, b]), end(self.high, [c, d]));
         match originator {
             Sender::Low => [low, high],
             Sender::High => [high, low],
@@ -70,39 +97,50 @@ impl Sender {
     }
 }
 
+impl PartialEq for FlowKey {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        let addrs = self.low[0] == other.low[0] && self.high[0] == other.high[0];
+        addrs
+            && self.rest == other.rest
+            && self.low[1] == other.low[1]
+            && self.high[1] == other.high[1]
+    }
+}
+
+impl Eq for FlowKey {}
+
 impl Hash for FlowKey {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let [low, high] = self.addrs;
-        let [low_port, high_port] = self.ports;
-        let ports = u64::from(low_port) << 32 | u64::from(high_port) << 16;
-        state.write_u64(ports | u64::from(self.transport) << 8 | u64::from(self.v4));
-        if self.v4 {
-            let [a, b, c, d, ..] = low;
-            let [e, f, g, h, ..] = high;
-            state.write_u64(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
+        let wide = |upper: u64, lower: u64| u128::from(upper) << 64 | u128::from(lower);
+        if self.is_v4() {
+            state.write_u128(wide(self.low[0] << 32 | self.high[0], self.rest));
         } else {
-            state.write_u128(u128::from_be_bytes(low));
-            state.write_u128(u128::from_be_bytes(high));
+            state.write_u128(wide(self.low[0], self.low[1]));
+            state.write_u128(wide(self.high[0], self.high[1]));
+            state.write_u64(self.rest);
         }
     }
 }
 
-fn widened(addr: IpAddr) -> [u8; 16] {
+/// An address as two numbers; IPv4 fills the lower half of the first.
+fn widened(addr: IpAddr) -> [u64; 2] {
     match addr {
-        IpAddr::V4(v4) => {
-            let [a, b, c, d] = v4.octets();
-            [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        IpAddr::V4(v4) => [u64::from(u32::from(v4)), 0],
+        IpAddr::V6(v6) => {
+            let bits = u128::from(v6);
+            let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(0);
+            [half(bits >> 64), half(bits)]
         }
-        IpAddr::V6(v6) => v6.octets(),
     }
 }
 
-fn narrowed(addr: [u8; 16], v4: bool) -> IpAddr {
+fn narrowed([upper, lower]: [u64; 2], v4: bool) -> IpAddr {
     if v4 {
-        let [a, b, c, d, ..] = addr;
-        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+        IpAddr::V4(u32::try_from(upper).unwrap_or(0).into())
     } else {
-        IpAddr::V6(Ipv6Addr::from(addr))
+        IpAddr::V6((u128::from(upper) << 64 | u128::from(lower)).into())
     }
 }
 

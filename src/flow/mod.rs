@@ -52,6 +52,9 @@ pub struct Flow {
     pub carried: Option<Box<Carried>>,
     /// The capture was told that its frames are not wanted.
     pub unwanted: bool,
+    /// Its packets in the middle change nothing but its counters: decided, open, and nothing to be
+    /// learned from it. Found out by the first of them; other packets take it back.
+    pub settled: bool,
 }
 
 /// What connection tracking keeps for a flow because an action matches it, and what was written
@@ -188,18 +191,14 @@ impl Flow {
             held: Vec::new(),
             carried: None,
             unwanted: false,
+            settled: false,
         }
     }
 
     /// Counts a packet of that direction and follows the connection's opening and end.
     pub fn count(&mut self, packet: &Packet<'_>, direction: Direction, at: Timestamp) {
-        self.last_seen = self.last_seen.max(at);
+        self.count_bytes(direction, packet.ip_len, at);
         let side = direction.index();
-        if let (Some(packets), Some(bytes)) = (self.packets.get_mut(side), self.bytes.get_mut(side))
-        {
-            *packets = packets.saturating_add(1);
-            *bytes = bytes.saturating_add(u64::from(packet.ip_len));
-        }
         let Some(tcp) = packet.tcp else { return };
         if let Some(fin) = self.ending.fin.get_mut(side) {
             *fin |= tcp.flags.contains(TcpFlags::FIN);
@@ -209,6 +208,17 @@ impl Flow {
             self.opened.get_mut(side).filter(|_| tcp.flags.contains(TcpFlags::SYN))
         {
             opened.get_or_insert(tcp.sequence);
+        }
+    }
+
+    /// Counts a packet of `ip_len` bytes that neither opens nor closes anything.
+    pub fn count_bytes(&mut self, direction: Direction, ip_len: u32, at: Timestamp) {
+        self.last_seen = self.last_seen.max(at);
+        let side = direction.index();
+        if let (Some(packets), Some(bytes)) = (self.packets.get_mut(side), self.bytes.get_mut(side))
+        {
+            *packets = packets.saturating_add(1);
+            *bytes = bytes.saturating_add(u64::from(ip_len));
         }
     }
 

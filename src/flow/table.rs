@@ -82,6 +82,11 @@ impl Class {
     }
 }
 
+/// How long a flow keeps its place in its list though packets are seen: moving it for each would
+/// cost more than counting them. By so much the order of a list, and with it an eviction or an
+/// expiry, may be off.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// No slot.
 const NONE: u32 = u32::MAX;
 
@@ -92,6 +97,8 @@ struct Slot {
     class: Class,
     before: u32,
     after: u32,
+    /// When it came to its place in the list; never later than the flow was seen.
+    linked: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -149,6 +156,19 @@ impl FlowTable {
         Some(FlowId { slot, generation: self.slots.get(slot as usize)?.generation })
     }
 
+    /// The flow of that key, of which a packet is seen now that does not change its class.
+    #[inline]
+    pub fn see(&mut self, key: &FlowKey, now: Timestamp) -> Option<&mut Flow> {
+        let hash = self.hasher.hash_one(key);
+        let slots = &self.slots;
+        let number = *self.index.find(hash, |slot| key_of(slots, *slot) == Some(key))?;
+        let slot = self.slots.get(number as usize)?;
+        if slot.after != NONE && now.since(slot.linked) >= SETTLED {
+            self.relink(number, slot.class);
+        }
+        self.slots.get_mut(number as usize)?.flow.as_mut()
+    }
+
     /// The flow at that place, unless it has gone.
     pub fn get(&self, id: FlowId) -> Option<&Flow> {
         let slot = self.slots.get(id.slot as usize)?;
@@ -180,7 +200,14 @@ impl FlowTable {
         let hash = self.hasher.hash_one(flow.key);
         let class = Class::of(&flow);
         let number = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { flow: None, generation: 0, class, before: NONE, after: NONE });
+            self.slots.push(Slot {
+                flow: None,
+                generation: 0,
+                class,
+                before: NONE,
+                after: NONE,
+                linked: Timestamp::ZERO,
+            });
             u32::try_from(self.slots.len().saturating_sub(1)).unwrap_or(NONE)
         });
         let mut generation = 0;
@@ -197,21 +224,26 @@ impl FlowTable {
         (FlowId { slot: number, generation }, evicted)
     }
 
-    /// Moves a flow to the young end of the list it belongs to now.
-    pub fn touch(&mut self, id: FlowId) {
+    /// Moves a flow to the young end of the list it belongs to now, unless it came there within
+    /// [`SETTLED`].
+    pub fn touch(&mut self, id: FlowId, now: Timestamp) {
         let Some(slot) = self.slots.get(id.slot as usize) else { return };
         let Some(flow) = slot.flow.as_ref().filter(|_| slot.generation == id.generation) else {
             return;
         };
         let class = Class::of(flow);
-        if slot.class == class && slot.after == NONE {
-            return; // the youngest already
+        if slot.class == class && (slot.after == NONE || now.since(slot.linked) < SETTLED) {
+            return;
         }
-        self.unlink(id.slot);
-        if let Some(slot) = self.slots.get_mut(id.slot as usize) {
+        self.relink(id.slot, class);
+    }
+
+    fn relink(&mut self, number: u32, class: Class) {
+        self.unlink(number);
+        if let Some(slot) = self.slots.get_mut(number as usize) {
             slot.class = class;
         }
-        self.link(id.slot, class);
+        self.link(number, class);
     }
 
     /// Takes a flow out.
@@ -231,21 +263,30 @@ impl FlowTable {
     /// Takes out one flow whose idle time is over.
     pub fn pop_expired(&mut self, now: Timestamp) -> Option<Flow> {
         let timeouts = self.timeouts?;
-        let id = CLASSES.iter().find_map(|class| {
-            let (id, flow) = self.oldest(*class)?;
-            (now.since(flow.last_seen) >= class.timeout(&timeouts)).then_some(id)
-        })?;
-        self.remove(id)
+        for class in CLASSES {
+            let timeout = class.timeout(&timeouts);
+            while let Some((id, flow)) = self.oldest(class)
+                && self.linked(id.slot).after(timeout) <= now
+            {
+                if now.since(flow.last_seen) >= timeout {
+                    return self.remove(id);
+                }
+                // Seen since it was linked: its turn comes later.
+                self.relink(id.slot, class);
+            }
+        }
+        None
     }
 
-    /// When the next flow expires if nothing is seen of it.
+    /// When to look for flows that have expired: when the next does if nothing is seen of it, or at
+    /// most [`SETTLED`] before.
     pub fn next_expiry(&self) -> Option<Timestamp> {
         let timeouts = self.timeouts?;
         CLASSES
             .iter()
             .filter_map(|class| {
-                let (_, flow) = self.oldest(*class)?;
-                Some(flow.last_seen.after(class.timeout(&timeouts)))
+                let (id, _) = self.oldest(*class)?;
+                Some(self.linked(id.slot).after(class.timeout(&timeouts)))
             })
             .min()
     }
@@ -255,6 +296,10 @@ impl FlowTable {
         let slot = self.slots.get(number as usize)?;
         let id = FlowId { slot: number, generation: slot.generation };
         slot.flow.as_ref().map(|flow| (id, flow))
+    }
+
+    fn linked(&self, number: u32) -> Timestamp {
+        self.slots.get(number as usize).map_or(Timestamp::ZERO, |slot| slot.linked)
     }
 
     fn evict(&mut self) -> Option<Flow> {
@@ -272,6 +317,7 @@ impl FlowTable {
         }
         if let Some(slot) = self.slots.get_mut(number as usize) {
             (slot.before, slot.after) = (last, NONE);
+            slot.linked = slot.flow.as_ref().map_or(Timestamp::ZERO, |flow| flow.last_seen);
         }
     }
 
@@ -315,15 +361,15 @@ mod tests {
         table.insert(flow(Transport::Tcp, 1, 0));
         let (udp, _) = table.insert(flow(Transport::Udp, 2, 0));
         let (closed, _) = table.insert(flow(Transport::Tcp, 3, 0));
-        table.get_mut(closed).unwrap().ending.reset = true;
-        table.touch(closed);
         let secs = |s: u64| Timestamp::from_micros(s * 1_000_000);
+        table.get_mut(closed).unwrap().ending.reset = true;
+        table.touch(closed, secs(0));
         assert_eq!(table.next_expiry(), Some(secs(5)));
         assert!(table.pop_expired(secs(4)).is_none());
         assert!(table.pop_expired(secs(5)).unwrap().ending.reset);
         assert!(table.pop_expired(secs(29)).is_none());
         table.get_mut(udp).unwrap().last_seen = secs(20);
-        table.touch(udp);
+        table.touch(udp, secs(20));
         assert!(table.pop_expired(secs(49)).is_none());
         assert_eq!(table.pop_expired(secs(50)).unwrap().key.transport(), Transport::Udp);
         assert!(table.get(udp).is_none(), "its id is stale");
@@ -367,7 +413,7 @@ mod tests {
                 }
                 (Some(id), _) => {
                     assert_eq!(table.get(id).unwrap().first_seen, model[&port]);
-                    table.touch(id);
+                    table.touch(id, Timestamp::from_micros(step));
                 }
                 (None, _) => {
                     assert!(!model.contains_key(&port));

@@ -9,6 +9,7 @@ mod cooked;
 mod error;
 mod ethernet;
 mod extension;
+mod glance;
 mod icmp;
 mod ieee80211;
 mod ip;
@@ -31,6 +32,7 @@ mod view;
 mod vlan;
 
 pub use error::{Header, WireError};
+pub use glance::{Glance, glance};
 pub use link::LinkType;
 
 use crate::net::{Mac, Transport};
