@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use nfa::app::Catalogue;
 use nfa::config;
-use nfa::effect::Effect;
+use nfa::effect::{Effect, Tracked};
 use nfa::engine::{Engine, Limits, Output, Reason};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
@@ -60,6 +60,17 @@ impl World {
     /// A second passes; then a packet. `from` and `to` are `ADDRESS:PORT`.
     fn packet(&mut self, transport: Transport, from: &str, to: &str, flags: u8, payload: &[u8]) {
         self.wait(1);
+        self.packet_now(transport, from, to, flags, payload);
+    }
+
+    fn packet_now(
+        &mut self,
+        transport: Transport,
+        from: &str,
+        to: &str,
+        flags: u8,
+        payload: &[u8],
+    ) {
         let end = |text: &str| {
             let (addr, port) = text.rsplit_once(':').unwrap();
             (addr.parse::<IpAddr>().unwrap(), port.parse::<u16>().unwrap())
@@ -375,4 +386,162 @@ fn memory_for_first_bytes_is_bounded() {
     };
     assert_eq!(gathering(&world), 8);
     assert!(world.engine.counters().cut_short >= 91);
+}
+
+/// One action with these criteria that fills a set without timeouts.
+fn action(criteria: &str) -> String {
+    format!(
+        r#"{{"targets": {{"t": {{"target_type": "ipset", "set_name": "t"}}}},
+        "actions": {{"a": {{"criteria": "{criteria}", "targets": ["t"]}}}}}}"#
+    )
+}
+
+/// Packets of 40 bytes, one a second, and then silence: when an action's element comes and goes.
+#[test]
+fn what_changes_while_a_flow_lives_is_looked_at_again() {
+    let end = 100;
+    for (criteria, begins, ends) in [
+        ("local_bytes > 1000", 27, end),
+        ("total_packets >= 20 && other_bytes == 0", 21, end),
+        ("src_packets < 10", 1, 11),
+        // 40 bytes a second until the 60th, then nothing.
+        ("local_rate > 30", 2, 67),
+        ("src_rate", 2, 67),
+        ("dst_rate > 0 || other_rate > 0", end, end),
+        // The same bytes all the time: the first are no repetition.
+        ("tcp_retrans >= 3", 5, end),
+        ("tcp_seq_errors || tcp_resets || expiring", end, end),
+        ("tcp_last_seq == 1001", 1, end),
+        ("ts_last_seen == 5000", 6, 7),
+    ] {
+        let mut world = World::new(&action(&format!("{criteria};")), Limits::default());
+        let (mut came, mut went) = (end, end);
+        for second in 1..end {
+            if second <= 60 {
+                world.tcp(CLIENT, PEER, TcpFlags::ACK, &handshake());
+            } else {
+                world.wait(1);
+            }
+            for line in world.told() {
+                match line.as_str() {
+                    "+t.v4 203.0.113.9 0" if came == end => came = second,
+                    "-t.v4 203.0.113.9" if came < end && went == end => went = second,
+                    other => panic!("{criteria}: {other} at {second}"),
+                }
+            }
+        }
+        assert_eq!((came, went), (begins, ends), "{criteria}");
+    }
+}
+
+#[test]
+fn nothing_is_followed_that_no_action_asks_about() {
+    let off =
+        action("local_bytes > 1000").replace(r#""criteria""#, r#""enabled": false, "criteria""#);
+    for configuration in [action("protocol == 'bittorrent' && vlan_id == 0;"), off] {
+        let mut world = World::new(&configuration, Limits::default());
+        let is_followed = |world: &World| {
+            world.engine.flows().iter().any(|(_, flow)| flow.stirred || flow.followed.is_some())
+        };
+        world.tcp(CLIENT, PEER, TcpFlags::ACK, &handshake());
+        assert!(!is_followed(&world) && world.output.questions.is_empty());
+        // A reload may ask, and the next one no more.
+        world.reload(&action("local_rate > 1 && ct_mark;"));
+        assert!(is_followed(&world));
+        world.wait(2);
+        assert_eq!(world.output.questions.drain(..).count(), 2);
+        world.reload(&configuration);
+        assert!(!is_followed(&world));
+        world.tcp(CLIENT, PEER, TcpFlags::ACK, &handshake());
+        assert!(!is_followed(&world) && world.output.questions.is_empty());
+    }
+}
+
+/// What an answer of connection tracking changes, and when it is asked for.
+#[test]
+fn connection_tracking_is_asked_where_an_action_needs_it() {
+    let end = |text: &str| nfa::net::Endpoint { addr: text.parse().unwrap(), port: 6881 };
+    let answer = |mark| Tracked {
+        id: 77,
+        mark,
+        has_nat: true,
+        reply: [end("203.0.113.9"), end("198.51.100.1")],
+    };
+    let asked = |world: &mut World| {
+        let questions = std::mem::take(&mut world.output.questions);
+        questions.into_iter().next().map(|question| {
+            assert_eq!(question.flow.to_string(), "tcp 192.168.1.10:5000 > 203.0.113.9:6881");
+            question.id
+        })
+    };
+    for criteria in [
+        "ip_nat",
+        "ct_id == 77",
+        "ct_reply_dst_ip == 198.51.100.0/24 && ct_reply_src_ip == 203.0.113.9",
+        "conntrack_mark == 0x5",
+    ] {
+        let mut world = World::new(&action(&format!("{criteria};")), Limits::default());
+        world.tcp(CLIENT, PEER, TcpFlags::ACK, &handshake());
+        // Its connection was not entered yet; a second later it is.
+        let id = asked(&mut world).unwrap();
+        world.engine.tracked(id, None, &mut world.output);
+        assert_eq!((world.told(), asked(&mut world)), (vec![], None), "{criteria}");
+        world.wait(2);
+        assert_eq!(asked(&mut world), Some(id));
+        world.engine.tracked(id, Some(answer(5)), &mut world.output);
+        assert_eq!(world.told(), ["+t.v4 203.0.113.9 0"], "{criteria}");
+        // What can change is asked about again, but not in silence.
+        world.wait(5);
+        assert_eq!(asked(&mut world), None);
+        world.tcp(CLIENT, PEER, TcpFlags::ACK, b"x");
+        world.wait(2);
+        let again = asked(&mut world);
+        assert_eq!(again.is_some(), criteria.contains("mark"), "{criteria}");
+        if again.is_some() {
+            world.engine.tracked(id, Some(answer(6)), &mut world.output);
+            assert_eq!(world.told(), ["-t.v4 203.0.113.9"]);
+        }
+    }
+    // One that is never known is given up.
+    let mut world = World::new(&action("ct_id;"), Limits::default());
+    let mut questions = 0;
+    for _ in 0..20 {
+        world.tcp(CLIENT, PEER, TcpFlags::ACK, &handshake());
+        if let Some(id) = asked(&mut world) {
+            questions += 1;
+            world.engine.tracked(id, None, &mut world.output);
+        }
+    }
+    assert_eq!(questions, 4);
+}
+
+/// More flows than one turn takes: all get theirs within a second more.
+#[test]
+fn many_flows_are_looked_at_in_turns() {
+    let mut world = World::new(&action("local_packets > 1;"), Limits::default());
+    world.wait(1);
+    for _ in 0..2 {
+        for port in 1..=3000 {
+            let from = format!("192.168.1.10:{port}");
+            world.packet_now(Transport::Udp, &from, "203.0.113.9:53", 0, b"\x12\x34");
+        }
+    }
+    let stirred = |world: &World| world.engine.flows().iter().filter(|(_, f)| f.stirred).count();
+    assert_eq!(stirred(&world), 3000);
+    for left in [1976, 952, 0] {
+        let due = world.engine.next_deadline().unwrap();
+        world.engine.tick(due, &mut world.output);
+        assert_eq!(stirred(&world), left);
+    }
+}
+
+#[test]
+fn the_fields_that_change_are_these() {
+    let fields: Vec<&str> = nfa::policy::changing_fields().collect();
+    let expected = "ip_nat expiring conntrack_id conntrack_mark ct_reply_src_ip ct_reply_dst_ip \
+                    local_bytes other_bytes src_bytes dst_bytes total_bytes local_packets \
+                    other_packets src_packets dst_packets total_packets local_rate other_rate \
+                    src_rate dst_rate ts_last_seen tcp_resets tcp_retrans tcp_seq_errors \
+                    tcp_fin_ack tcp_last_seq";
+    assert_eq!(fields, expected.split_whitespace().collect::<Vec<_>>());
 }

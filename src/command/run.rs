@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nfa::capture::{CaptureError, LiveCapture, SNAPLEN};
 use nfa::config::{Config, INTERFACE_DEFAULT, Severity};
-use nfa::engine::{Engine, Limits, Output};
+use nfa::engine::{Engine, Limits, Output, Question};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::net::Network;
@@ -228,6 +228,7 @@ impl Daemon {
             }
             self.read_frames();
             self.engine.tick(sys::monotonic(), &mut self.output);
+            self.ask();
             self.send();
         }
     }
@@ -257,6 +258,16 @@ impl Daemon {
                     self.send();
                 }
             }
+        }
+    }
+
+    /// Puts the engine's questions to connection tracking.
+    fn ask(&mut self) {
+        for Question { id, flow } in std::mem::take(&mut self.output.questions) {
+            let Some(keeper) = &mut self.keeper else { continue };
+            let (now, log) = (sys::monotonic(), &mut self.log);
+            let found = keeper.tracked(&flow, now, |line| log.write(Level::Error, &line));
+            self.engine.tracked(id, found, &mut self.output);
         }
     }
 

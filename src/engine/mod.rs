@@ -5,6 +5,7 @@ mod clock;
 mod detect;
 mod elements;
 mod explain;
+mod follow;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ use clock::WallClock;
 use detect::{Detector, Progress};
 use elements::Elements;
 pub use explain::{Explained, Fired};
+use follow::Follower;
+pub use follow::Question;
 
 /// Bounds and habits of an engine.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +88,8 @@ pub struct Output {
     pub effects: Vec<Effect>,
     /// Flows that have ended, if the limits say to keep them.
     pub ended: Vec<Ended>,
+    /// What connection tracking should be asked; none unless an action needs to know.
+    pub questions: Vec<Question>,
 }
 
 /// What an engine has counted since it was made. 32 bits each: they wrap, and whoever shows a
@@ -138,6 +143,8 @@ pub struct Engine {
     turned: bool,
     /// When schedules are to be looked at again.
     boundary: Option<Timestamp>,
+    /// Flows to be evaluated again since they have changed.
+    follower: Follower,
     lessons: Vec<Lesson>,
     wants: Vec<Want>,
 }
@@ -173,6 +180,7 @@ impl Engine {
             timetable: Timetable::default(),
             turned: false,
             boundary: None,
+            follower: Follower::default(),
             lessons: Vec::new(),
             wants: Vec::new(),
         };
@@ -200,6 +208,9 @@ impl Engine {
         let Some(flow) = self.table.get_mut(id) else { return };
         let direction = sender.direction(flow.originator);
         flow.count(packet, direction, at);
+        if self.follower.upkeep.is_some() {
+            self.follower.see(id, flow, packet, direction, self.now);
+        }
         if flow.detection.stage != Stage::Decided {
             self.detect(id, packet, direction, out);
         }
@@ -218,14 +229,18 @@ impl Engine {
         if self.boundary.is_some_and(|boundary| boundary <= self.now) {
             self.cross_boundary(out);
         }
+        if self.follower.due.is_some_and(|due| due <= self.now) {
+            self.look_at_stirred(out);
+        }
         self.elements.tick(self.now, &mut out.effects);
         self.hints.expire(self.now);
     }
 
     /// When [`Engine::tick`] next has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let due = [self.table.next_expiry(), self.elements.next_deadline(), self.boundary];
-        due.into_iter().flatten().min()
+        let own = [self.table.next_expiry(), self.boundary, self.follower.due];
+        let due = own.into_iter().chain([self.elements.next_deadline()]);
+        due.flatten().min()
     }
 
     /// No more packets will come: ends every flow, in the order they began.
@@ -354,6 +369,7 @@ impl Engine {
         self.stream_ids = self.streams.adopt(&config.streams);
         self.config = config;
         self.open_timetable();
+        self.follow();
     }
 
     fn begin(&mut self, packet: &Packet<'_>, interface: u8, out: &mut Output) -> FlowId {
@@ -361,6 +377,7 @@ impl Engine {
         let mut flow = Flow::new(packet, self.now, interface, &self.locality);
         let hint = self.hints.lookup(flow.local().addr, flow.other().addr, self.now);
         flow.detection.hint = hint.map(Into::into);
+        self.follower.tidy(&self.table);
         let (id, evicted) = self.table.insert(flow);
         if let Some(flow) = evicted {
             self.counters.evicted = self.counters.evicted.wrapping_add(1);
@@ -413,6 +430,7 @@ impl Engine {
             Progress::Updated => {}
         }
         self.reclassify(id);
+        self.question(id, out);
         self.evaluate(id, out);
     }
 

@@ -1,9 +1,11 @@
 //! Flows: both directions of one 5-tuple, in one bounded table.
 
+mod followed;
 mod key;
 mod side;
 mod table;
 
+pub use followed::{Followed, TcpCounts};
 pub use key::{FlowKey, Sender};
 pub use side::{Locality, OtherType, Sides};
 pub use table::{FLOWS_MAX_DEFAULT, FlowId, FlowTable, IdleTimeouts};
@@ -50,6 +52,10 @@ pub struct Flow {
     pub held: Vec<u32>,
     /// What else was done because of its matches, if anything.
     pub carried: Option<Box<Carried>>,
+    /// What some action asks about beyond the above, while one does.
+    pub followed: Option<Box<Followed>>,
+    /// The engine is going to look at it again soon, since something of it has changed.
+    pub stirred: bool,
 }
 
 /// What connection tracking keeps for a flow because an action matches it, and what was written
@@ -185,6 +191,8 @@ impl Flow {
             },
             held: Vec::new(),
             carried: None,
+            followed: None,
+            stirred: false,
         }
     }
 

@@ -214,6 +214,15 @@ impl FlowTable {
         self.link(id.slot, class);
     }
 
+    /// Moves a flow to the list it belongs to now, if that is another. For what changed without a
+    /// packet: within its list it stays where the time of its last packet put it.
+    pub fn reclass(&mut self, id: FlowId) {
+        let is_of = |slot: &Slot| slot.flow.as_ref().map(Class::of) == Some(slot.class);
+        if !self.slots.get(id.slot as usize).is_some_and(is_of) {
+            self.touch(id);
+        }
+    }
+
     /// Takes a flow out.
     pub fn remove(&mut self, id: FlowId) -> Option<Flow> {
         let key = self.get(id)?.key;

@@ -5,6 +5,7 @@ mod fields;
 mod names;
 mod schedule;
 mod timetable;
+mod upkeep;
 mod view;
 
 pub use explain::{Decisive, Explained};
@@ -12,6 +13,7 @@ pub use fields::schema;
 pub use names::{Vocabularies, protocols};
 pub use schedule::{DAYS, Inside, Schedule, Window};
 pub use timetable::Timetable;
+pub use upkeep::{Upkeep, changing_fields};
 pub use view::View;
 
 use crate::criteria::Criteria;

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsRawFd, RawFd};
 
 use super::set::{Home, SetSpec, Sets};
-use crate::effect::{Effect, Live, SetId};
+use crate::effect::{Effect, FiveTuple, Live, SetId, Tracked};
 use crate::netlink::{Batch, Client, Error, Failure, ipset as kernel_ipset};
 use crate::time::Timestamp;
 use conntrack::Connections;
@@ -182,6 +182,22 @@ impl Keeper {
             _ => Ok(()),
         };
         pushed.map_err(|error| (id.0.into(), error))
+    }
+
+    /// Asks connection tracking about a flow. `None`: it knows nothing of it, now.
+    pub fn tracked(
+        &mut self,
+        flow: &FiveTuple,
+        now: Timestamp,
+        mut tell: impl FnMut(String),
+    ) -> Option<Tracked> {
+        if self.lacks.conntrack(&mut self.client, &mut tell) {
+            return None;
+        }
+        conntrack::tracked(&mut self.client, flow).unwrap_or_else(|error| {
+            self.failures.note(CONNECTIONS, &error, now, tell);
+            None
+        })
     }
 
     /// What is to be polled for reading; [`Keeper::notice`] is called when there is something.
