@@ -12,7 +12,7 @@ use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::net::Network;
 use nfa::sys::{self, Interest, LinkWatch, PollFd, Signal, SignalFd};
-use nfa::target::{Clock, Keeper, Recorder};
+use nfa::target::{Clock, Keeper, Newcomer, Recorder};
 use nfa::time::Timestamp;
 use nfa::wire;
 
@@ -198,7 +198,8 @@ impl Daemon {
             fds.extend(self.links.as_ref().map(|w| PollFd::new(w.as_raw_fd(), Interest::Read)));
             let captures = self.sources.iter().filter_map(|source| source.capture.as_ref());
             fds.extend(captures.map(|capture| PollFd::new(capture.fd(), Interest::Read)));
-            let events = self.keeper.as_ref().and_then(Keeper::event_fd);
+            let first_of_events = fds.len();
+            let events = self.keeper.as_ref().into_iter().flat_map(Keeper::event_fds);
             fds.extend(events.map(|fd| PollFd::new(fd, Interest::Read)));
             let first_of_sockets = fds.len();
             self.recorder.fds(&mut fds);
@@ -220,7 +221,8 @@ impl Daemon {
                 // At once: a new bridge has traffic from its first millisecond.
                 self.look_at_interfaces()?;
             }
-            if fds.iter().any(|fd| Some(fd.fd()) == events && fd.is_ready()) {
+            let events = fds.get(first_of_events..first_of_sockets).unwrap_or_default();
+            if events.iter().any(PollFd::is_ready) {
                 self.notice();
             }
             if fds.iter().skip(first_of_sockets).any(PollFd::is_ready) {
@@ -296,12 +298,19 @@ impl Daemon {
         Clock { now: sys::monotonic(), unix, utc_offset_seconds }
     }
 
-    /// Somebody changed the ruleset.
+    /// Somebody changed the ruleset, or a connection began.
     fn notice(&mut self) {
         let Some(keeper) = &mut self.keeper else { return };
         let (log, elements) = (&mut self.log, self.engine.elements().iter());
-        keeper.notice(self.engine.sets(), elements, sys::monotonic(), |line| {
+        let now = sys::monotonic();
+        keeper.notice(self.engine.sets(), elements, now, |line| {
             log.write(Level::Warning, &line);
+        });
+        let (engine, output) = (&mut self.engine, &mut self.output);
+        let tell = |line: String| log.write(Level::Warning, &line);
+        keeper.newcomers(now, tell, |newcomer| match newcomer {
+            Newcomer::Connection(tuples) => engine.connection_began(tuples, output),
+            Newcomer::Any => engine.renew_all(output),
         });
     }
 
@@ -342,6 +351,9 @@ impl Daemon {
                 log.write(Level::Warning, &line);
             });
             keeper.summarize(now, |line| log.write(Level::Warning, &line));
+            if keeper.is_deaf() {
+                self.engine.renew_some(&mut self.output);
+            }
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ mod detect;
 mod elements;
 mod explain;
 mod follow;
+mod renew;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -145,6 +146,8 @@ pub struct Engine {
     boundary: Option<Timestamp>,
     /// Flows to be evaluated again since they have changed.
     follower: Follower,
+    /// How often labels and marks were renewed unasked.
+    renewals: usize,
     lessons: Vec<Lesson>,
     wants: Vec<Want>,
 }
@@ -181,6 +184,7 @@ impl Engine {
             turned: false,
             boundary: None,
             follower: Follower::default(),
+            renewals: 0,
             lessons: Vec::new(),
             wants: Vec::new(),
         };

@@ -92,11 +92,14 @@ impl Connections {
 pub(super) fn tracked(client: &mut Client, flow: &FiveTuple) -> Result<Option<Tracked>, Error> {
     let found = conntrack::find(client, &tuple(flow))?;
     Ok(found.map(|connection| {
-        let reply = five_tuple(&connection.reply);
+        let [original, reply] = [&connection.original, &connection.reply].map(five_tuple);
+        // Whoever enters connections by hand may leave the status bits out.
+        let is_mirrored =
+            original.source == reply.destination && original.destination == reply.source;
         Tracked {
             id: connection.id,
             mark: connection.mark,
-            has_nat: connection.has_nat(),
+            has_nat: connection.has_nat() || !is_mirrored,
             reply: [reply.source, reply.destination],
         }
     }))

@@ -4,6 +4,8 @@
 mod conntrack;
 mod ipset;
 mod lacks;
+mod leftovers;
+mod newcomers;
 mod nft;
 mod tally;
 
@@ -16,8 +18,12 @@ use crate::netlink::{Batch, Client, Error, Failure, ipset as kernel_ipset};
 use crate::time::Timestamp;
 use conntrack::Connections;
 use lacks::Lacks;
+use leftovers::Leftovers;
+use newcomers::Newcomers;
 use nft::Watch;
 use tally::Tallies;
+
+pub use newcomers::Newcomer;
 
 /// The subject of failures that concern no single set.
 const NO_SET: u32 = u32::MAX;
@@ -52,6 +58,8 @@ pub struct Keeper {
     states: BTreeMap<SetId, State>,
     watch: Watch,
     connections: Connections,
+    newcomers: Newcomers,
+    leftovers: Leftovers,
     failures: Tallies,
     lacks: Lacks,
 }
@@ -68,6 +76,8 @@ impl Keeper {
             states: BTreeMap::new(),
             watch: Watch::default(),
             connections: Connections::default(),
+            newcomers: Newcomers::default(),
+            leftovers: Leftovers::default(),
             failures: Tallies::default(),
             lacks: Lacks::default(),
         })
@@ -99,6 +109,9 @@ impl Keeper {
                 if spec.skbinfo && !matches!(state, State::Ready(Kept { skbinfo: true, .. })) {
                     tell(format!("{spec} was made without skbinfo: its elements carry no mark"));
                 }
+                if let Err(error) = self.leftovers.find(&mut self.client, id, spec) {
+                    tell(error.to_string());
+                }
                 let emptied = if spec.flush_on_create { self.flush(spec) } else { Ok(()) };
                 if let Err(error) = emptied {
                     tell(error.to_string());
@@ -116,6 +129,7 @@ impl Keeper {
             self.states.keys().filter(|id| !live.contains(id)).copied().collect();
         for id in unwanted {
             self.states.remove(&id);
+            self.leftovers.forget(id);
             let Some(spec) = sets.get(id).filter(|spec| spec.managed) else { continue };
             let destroyed = match spec.home {
                 Home::Ipset => kernel_ipset::destroy(&mut self.client, &spec.name),
@@ -150,6 +164,9 @@ impl Keeper {
         for effect in effects.iter().filter(|effect| effect.is_of_connection()) {
             if self.lacks.conntrack(&mut self.client, &mut tell) {
                 break;
+            }
+            if !matches!(effect, Effect::Kill { .. }) {
+                self.newcomers.want(&mut tell);
             }
             self.batch.set_tag(CONNECTIONS.saturating_add(self.connections.number()));
             if let Err(error) = self.connections.push(&mut self.batch, effect) {
@@ -200,10 +217,12 @@ impl Keeper {
         })
     }
 
-    /// What is to be polled for reading; [`Keeper::notice`] is called when there is something.
-    pub fn event_fd(&self) -> Option<RawFd> {
+    /// What is to be polled for reading; [`Keeper::notice`] and [`Keeper::newcomers`] are called
+    /// when there is something.
+    pub fn event_fds(&self) -> impl Iterator<Item = RawFd> + use<> {
         use std::os::fd::AsFd;
-        self.watch.client().map(|client| client.as_fd().as_raw_fd())
+        let of_sets = self.watch.client().map(|client| client.as_fd().as_raw_fd());
+        of_sets.into_iter().chain(self.newcomers.fd())
     }
 
     /// Reads what others did to nft sets and puts back at once what they took out.
@@ -237,6 +256,7 @@ impl Keeper {
         }
         self.commit(now, &mut tell);
         self.restore_ipset(sets, elements.clone(), now, &mut tell);
+        self.clear_leftovers(sets, elements.clone(), now, &mut tell);
         let kept = self.kept(sets, |home| matches!(home, Home::Nft(_)));
         if kept.is_empty() {
             return;
