@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::facts::{Detail, Facts};
 use crate::flow::OtherType;
-use crate::policy::View;
+use crate::policy::{self, View};
 
 /// The `flow` object: metadata, and counters as they stand.
 pub fn flow(view: &View<'_>) -> Value {
@@ -55,6 +55,10 @@ pub fn flow(view: &View<'_>) -> Value {
             put("host_server_name", (**host).into());
         }
         details(facts, &mut record);
+    }
+    let risks: Vec<&str> = policy::risks(view).map(|risk| risk.name).collect();
+    if !risks.is_empty() {
+        record.insert("risks".to_owned(), json!({ "risks": risks }));
     }
     if let Some(tracked) = view.tracked() {
         let [source, destination] = tracked.reply;

@@ -545,3 +545,27 @@ fn the_fields_that_change_are_these() {
                     tcp_fin_ack tcp_last_seq";
     assert_eq!(fields, expected.split_whitespace().collect::<Vec<_>>());
 }
+
+#[test]
+fn a_reload_leaves_the_age_of_flows_alone() {
+    let configuration = action("*");
+    let mut world = World::new(&configuration, Limits::default());
+    world.udp(CLIENT, "203.0.113.7:53", b"\x12\x34");
+    world.udp(CLIENT, "203.0.113.8:53", b"\x12\x34");
+    world.wait(10);
+    world.udp(CLIENT, "203.0.113.7:53", b"\x12\x34");
+    world.reload(&configuration);
+    world.told();
+    world.wait(20); // 30 s after the second flow's only packet
+    let left: Vec<String> =
+        world.engine.flows().iter().map(|(_, flow)| flow.other().addr.to_string()).collect();
+    assert_eq!(left, ["203.0.113.7"], "the other is older, and ends first");
+}
+
+#[test]
+fn times_are_those_of_the_wall() {
+    let mut world = World::new(&action("ts_first_seen >= 1774746000000;"), Limits::default());
+    world.engine.set_wall_clock(world.at(), 1_774_746_000_250_000);
+    world.tcp(CLIENT, PEER, TcpFlags::ACK, &handshake());
+    assert_eq!(world.told(), ["+t.v4 203.0.113.9 0"]);
+}

@@ -275,7 +275,7 @@ impl Engine {
             let same = self.interfaces.iter().position(|new| Some(&new.name) == name);
             same.and_then(|number| u8::try_from(number).ok()).unwrap_or(u8::MAX)
         };
-        let ids = self.table.ids();
+        let ids = self.by_age();
         for id in &ids {
             if let Some(flow) = self.table.get_mut(*id) {
                 flow.interface = renumbered(flow.interface);
@@ -359,7 +359,8 @@ impl Engine {
     /// A flow as criteria and records see it.
     pub fn view<'a>(&'a self, flow: &'a Flow) -> View<'a> {
         let lists = &self.config.lists;
-        View { flow, catalogue: &self.catalogue, lists, interface: self.interface(flow) }
+        let (catalogue, interface) = (&self.catalogue, self.interface(flow));
+        View { flow, catalogue, lists, interface, unix_ahead_us: self.clock.ahead_us() }
     }
 
     fn interface(&self, flow: &Flow) -> &Interface {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
+use super::risk::risks;
 use super::view::View;
 use crate::app::Basis;
 use crate::criteria::{Field, FieldId, Kind, Schema, Value, Vocabulary};
@@ -322,7 +323,9 @@ fields! {
     "smtp_tls" [] Kind::Flag, "the SMTP dialogue went over to TLS", None;
 
     // Risks.
-    "risks" [] Kind::Name(Vocabulary::Risk), "risks found in the flow", None;
+    "risks" [] Kind::Name(Vocabulary::Risk),
+        "risks that the facts show: unusual port; TLS without name, old, self-signed, weak",
+        Some(|view, test| risks(view).any(|risk| test(Value::Id(risk.id))));
     "ndpi_risk_score" [] Kind::Number, "sum of the risks' scores", None;
     "ndpi_risk_client" [] Kind::Number, "the client's part of it", None;
     "ndpi_risk_server" [] Kind::Number, "the server's part of it", None;
@@ -403,10 +406,10 @@ fields! {
         Some(|view, test| number(Some(view.rate()[0]), test));
     Rate "dst_rate" [] Kind::Number, "bytes a second of the way back, mean of some 5 s",
         Some(|view, test| number(Some(view.rate()[1]), test));
-    "ts_first_seen" [] Kind::Number, "time of the first packet, milliseconds",
-        Some(|view, test| number(Some(view.flow.first_seen.as_millis()), test));
-    Traffic "ts_last_seen" [] Kind::Number, "time of the newest packet, milliseconds",
-        Some(|view, test| number(Some(view.flow.last_seen.as_millis()), test));
+    "ts_first_seen" [] Kind::Number, "time of the first packet, milliseconds after 1970",
+        Some(|view, test| number(Some(view.unix_millis(view.flow.first_seen)), test));
+    Traffic "ts_last_seen" [] Kind::Number, "time of the newest packet, milliseconds after 1970",
+        Some(|view, test| number(Some(view.unix_millis(view.flow.last_seen)), test));
     Tcp "tcp_resets" [] Kind::Number, "TCP segments with RST, while an action asks",
         Some(|view, test| number(view.tcp().map(|tcp| tcp.resets), test));
     Tcp "tcp_retrans" [] Kind::Number, "TCP segments sent again, while an action asks",

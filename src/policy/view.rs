@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::fields;
 use super::names::common_number;
+use super::risk::RISKS;
 use crate::app::category::protocol_category;
 use crate::app::{App, Basis, Catalogue, Category, PROTOCOL_CATEGORIES};
 use crate::criteria::{FieldId, Kind, Subject, Value, Vocabulary};
@@ -13,6 +14,7 @@ use crate::flow::{Flow, TcpCounts};
 use crate::interface::Interface;
 use crate::lists::Lists;
 use crate::net::{Direction, Transport};
+use crate::time::Timestamp;
 
 /// A flow with what is needed to read it.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +27,8 @@ pub struct View<'a> {
     pub lists: &'a Lists,
     /// Where the flow was seen.
     pub interface: &'a Interface,
+    /// Unix time less the time that flows are dated by, in microseconds.
+    pub unix_ahead_us: i64,
 }
 
 impl Subject for View<'_> {
@@ -52,7 +56,8 @@ impl Subject for View<'_> {
             Vocabulary::ApplicationCategory
             | Vocabulary::DomainCategory
             | Vocabulary::NetworkCategory => of_lists(),
-            Vocabulary::Risk | Vocabulary::Tag | Vocabulary::TagCategory => None,
+            Vocabulary::Risk => RISKS.iter().find(|risk| risk.id == id).map(|risk| risk.name),
+            Vocabulary::Tag | Vocabulary::TagCategory => None,
         }
     }
 }
@@ -132,6 +137,12 @@ impl<'a> View<'a> {
         let host = host.or(detection.hint.as_deref());
         let told = self.catalogue.identify_by(host, protocol, self.flow.other().addr);
         told.filter(|(app, _)| Some(*app) == detection.app).map(|(_, basis)| basis)
+    }
+
+    /// A time of the flow, as milliseconds after 1970.
+    pub fn unix_millis(&self, at: Timestamp) -> u64 {
+        let micros = self.unix_ahead_us.saturating_add_unsigned(at.as_micros());
+        u64::try_from(micros.div_euclid(1000)).unwrap_or(0)
     }
 
     /// Bytes a second of originator and destination; 0 until they are measured.
