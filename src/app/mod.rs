@@ -370,4 +370,17 @@ mod tests {
             assert_eq!(found, expected, "{host:?} {protocol:?} {addr}");
         }
     }
+
+    #[test]
+    fn what_an_application_was_told_by() {
+        let catalogue = catalogue();
+        let basis = |host, protocol, addr: &str| {
+            let told = catalogue.identify_by(host, protocol, addr.parse().unwrap());
+            told.map(|(_, basis)| basis)
+        };
+        assert_eq!(basis(Some("video.example"), None, "203.0.113.1"), Some(Basis::Host));
+        assert_eq!(basis(None, Some("chat/call"), "192.0.2.1"), Some(Basis::Protocol));
+        assert_eq!(basis(Some("cloud.example"), None, "192.0.2.1"), Some(Basis::Address));
+        assert_eq!(basis(None, None, "203.0.113.1"), None);
+    }
 }

@@ -104,6 +104,12 @@ impl Engine {
         }
     }
 
+    /// Whether some action asks about what every packet of a flow may change: then none may be left
+    /// out, also not of flows that are decided.
+    pub const fn needs_packets(&self) -> bool {
+        self.follower.upkeep.needs_packets()
+    }
+
     /// Measures and evaluates again the flows that something happened to.
     pub(super) fn look_at_stirred(&mut self, out: &mut Output) {
         let waiting = self.follower.stirred.len();

@@ -212,7 +212,7 @@ impl Engine {
         let Some(flow) = self.table.get_mut(id) else { return };
         let direction = sender.direction(flow.originator);
         flow.count(packet, direction, at);
-        if self.follower.upkeep.is_some() {
+        if self.follower.upkeep.needs_packets() {
             self.follower.see(id, flow, packet, direction, self.now);
         }
         if flow.detection.stage != Stage::Decided {

@@ -87,9 +87,9 @@ macro_rules! detail {
     };
 }
 
-/// What has to happen for the value of a field to change.
+/// What moves the value of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum Moves {
     /// Dissection, or nothing.
     Settled,
     /// A packet of the flow.
@@ -104,15 +104,15 @@ pub enum Source {
     Mark,
 }
 
-/// What changes the value of a field.
-pub fn source(field: FieldId) -> Source {
-    SOURCES.get(usize::from(field.0)).copied().unwrap_or(Source::Settled)
+/// What moves the value of a field.
+pub fn moves(field: FieldId) -> Moves {
+    MOVES.get(usize::from(field.0)).copied().unwrap_or(Moves::Settled)
 }
 
 /// Rows to three tables that go side by side: a row is a field, how to read it, and in front, if
 /// it may change once the flow has a name, by what.
 macro_rules! fields {
-    ($($($source:ident)? $name:literal [$($alias:literal)*] $kind:expr, $doc:literal, $getter:expr;)*) => {
+    ($($($moves:ident)? $name:literal [$($alias:literal)*] $kind:expr, $doc:literal, $getter:expr;)*) => {
         static FIELDS: &[Field] = &[$(Field {
             name: $name,
             aliases: &[$($alias),*],
@@ -124,10 +124,10 @@ macro_rules! fields {
             },
         }),*];
         static GETTERS: &[Option<Getter>] = &[$($getter),*];
-        static SOURCES: &[Source] = &[$(fields!(@source $($source)?)),*];
+        static MOVES: &[Moves] = &[$(fields!(@moves $($moves)?)),*];
     };
-    (@source) => { Source::Settled };
-    (@source $source:ident) => { Source::$source };
+    (@moves) => { Moves::Settled };
+    (@moves $moves:ident) => { Moves::$moves };
 }
 
 fields! {

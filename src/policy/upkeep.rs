@@ -1,6 +1,6 @@
 //! What the fields that actions use ask of the engine while a flow lives.
 
-use super::fields::{Source, schema, source};
+use super::fields::{Moves, moves, schema};
 use super::{Action, Policy};
 use crate::criteria::Criteria;
 
@@ -25,15 +25,20 @@ impl Upkeep {
         self.traffic || self.tcp || self.rate || self.connection || self.mark
     }
 
+    /// Whether every packet of every flow counts.
+    pub const fn needs_packets(&self) -> bool {
+        self.traffic || self.tcp || self.rate || self.mark
+    }
+
     fn add(&mut self, criteria: &Criteria) {
         for field in criteria.fields() {
-            match source(field) {
-                Source::Settled => {}
-                Source::Traffic => self.traffic = true,
-                Source::Tcp => self.tcp = true,
-                Source::Rate => self.rate = true,
-                Source::Connection => self.connection = true,
-                Source::Mark => self.mark = true,
+            match moves(field) {
+                Moves::Settled => {}
+                Moves::Traffic => self.traffic = true,
+                Moves::Tcp => self.tcp = true,
+                Moves::Rate => self.rate = true,
+                Moves::Connection => self.connection = true,
+                Moves::Mark => self.mark = true,
             }
         }
     }
@@ -58,5 +63,5 @@ impl Policy {
 /// Names of the fields whose value changes while a flow lives, for tests and documentation.
 pub fn changing_fields() -> impl Iterator<Item = &'static str> {
     let ids = (0..).map(crate::criteria::FieldId).zip(schema().fields());
-    ids.filter(|(id, _)| source(*id) != Source::Settled).map(|(_, field)| field.name)
+    ids.filter(|(id, _)| moves(*id) != Moves::Settled).map(|(_, field)| field.name)
 }
