@@ -52,6 +52,20 @@ impl fmt::Display for FiveTuple {
     }
 }
 
+/// What connection tracking says of a flow's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tracked {
+    /// The kernel's number of it.
+    pub id: u32,
+    /// Its mark.
+    pub mark: u32,
+    /// Addresses or ports are translated.
+    pub has_nat: bool,
+    /// Source and destination of the reply direction, after translation; of ICMP the identifier is
+    /// the port.
+    pub reply: [Endpoint; 2],
+}
+
 /// One dimension of a set's key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Part {

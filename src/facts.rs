@@ -76,6 +76,10 @@ pub enum Detail {
     StunPeer(Endpoint),
     /// Relayed address in a TURN answer.
     StunRelayed(Endpoint),
+    /// RESPONSE-ORIGIN of a STUN answer (SOURCE-ADDRESS of RFC 3489).
+    StunResponse(Endpoint),
+    /// OTHER-ADDRESS of a STUN answer (CHANGED-ADDRESS of RFC 3489).
+    StunOther(Endpoint),
 }
 
 /// What one flow teaches about others.

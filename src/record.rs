@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::facts::{Detail, Facts};
 use crate::flow::OtherType;
-use crate::policy::View;
+use crate::policy::{self, View};
 
 /// The `flow` object: metadata, and counters as they stand.
 pub fn flow(view: &View<'_>) -> Value {
@@ -55,6 +55,23 @@ pub fn flow(view: &View<'_>) -> Value {
             put("host_server_name", (**host).into());
         }
         details(facts, &mut record);
+    }
+    let risks: Vec<&str> = policy::risks(view).map(|risk| risk.name).collect();
+    if !risks.is_empty() {
+        record.insert("risks".to_owned(), json!({ "risks": risks }));
+    }
+    if let Some(tracked) = view.tracked() {
+        let [source, destination] = tracked.reply;
+        record.insert("ip_nat".to_owned(), tracked.has_nat.into());
+        let conntrack = json!({
+            "id": tracked.id,
+            "mark": tracked.mark,
+            "reply_src_ip": source.addr.to_string(),
+            "reply_src_port": source.port,
+            "reply_dst_ip": destination.addr.to_string(),
+            "reply_dst_port": destination.port,
+        });
+        record.insert("conntrack".to_owned(), conntrack);
     }
     let [local_packets, other_packets] = view.local_first(flow.packets);
     let [local_bytes, other_bytes] = view.local_first(flow.bytes);
@@ -133,6 +150,8 @@ fn details(facts: &Facts, record: &mut Map<String, Value>) {
             Detail::StunMapped(end) => ("stun", "mapped", end.to_string().into()),
             Detail::StunPeer(end) => ("stun", "peer", end.to_string().into()),
             Detail::StunRelayed(end) => ("stun", "relayed", end.to_string().into()),
+            Detail::StunResponse(end) => ("stun", "response", end.to_string().into()),
+            Detail::StunOther(end) => ("stun", "other", end.to_string().into()),
         };
         let block = record.entry(block).or_insert_with(|| Value::Object(Map::new()));
         if let Value::Object(block) = block {

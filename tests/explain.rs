@@ -179,7 +179,13 @@ fn explanation_and_evaluation_agree_on_every_flow() {
         for (flow, interface) in
             flows.iter().flat_map(|flow| interfaces.iter().map(move |i| (flow, i)))
         {
-            let view = View { flow, catalogue: &catalogue, lists: &config.lists, interface };
+            let view = View {
+                flow,
+                catalogue: &catalogue,
+                lists: &config.lists,
+                interface,
+                unix_ahead_us: 0,
+            };
             compare(&config, &view, &mut seen);
         }
     }

@@ -11,11 +11,13 @@ use std::fs;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use netlink::{namespace, output, run};
 use nfa::net::Transport;
 use nfa::netlink::Client;
 use nfa::netlink::conntrack;
+use nfa::sys::{Interest, PollFd};
 use rig::{Rig, handshake, nft, nft_elements};
 
 const CLIENT: &str = "192.168.1.10 5000";
@@ -259,5 +261,119 @@ fn a_connection_is_killed_once_and_after_its_element_is_there() {
     insert(&CONNECTION.replace("5000", "5001"));
     rig.tcp("192.168.1.10 5001", PEER, &handshake());
     assert_eq!(run("conntrack -C").trim(), "0");
+    assert_eq!((rig.keeper.failures(), rig.told()), (0, Vec::new()));
+}
+
+/// Labels and marks of live flows come back with their connections.
+#[test]
+fn what_a_flow_carries_comes_back_after_the_table_was_emptied() {
+    let configuration = r#"{"targets": {
+        "l": {"target_type": "ctlabel", "labels": [1, 127]},
+        "m": {"target_type": "ctmark", "mark": "0x5", "mask": "0xf"}},
+        "actions": {"a": {"criteria": "protocol == 'bittorrent';", "targets": ["l", "m"]}}}"#;
+    for is_told in [true, false] {
+        let Some(()) = namespace() else { return };
+        if !is_told {
+            run("sysctl -q -w net.netfilter.nf_conntrack_events=0");
+        }
+        keep_labels();
+        let mut rig = Rig::new(configuration);
+        // Another flow carries nothing, so nothing is said of it.
+        let other = CONNECTION.replace("5000", "5001");
+        insert(&other);
+        rig.tcp("192.168.1.10 5001", PEER, b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+        run("conntrack -F");
+        // Called by the far side, and translated: known by the reply direction.
+        let translated = "-p tcp -s 203.0.113.9 -d 198.51.100.1 --sport 6883 --dport 80 \
+                          -r 192.168.1.10 -q 203.0.113.9 --reply-port-src 5000 \
+                          --reply-port-dst 6883 --state ESTABLISHED";
+        for (connection, from, to) in
+            [(CONNECTION, CLIENT, PEER), (translated, "203.0.113.9 6883", CLIENT)]
+        {
+            insert(connection);
+            rig.tcp(from, to, &handshake());
+            assert_eq!(only(), (5, vec![1, 127]));
+            run("conntrack -F");
+            rig.notice();
+            rig.wait(1);
+            rig.restore();
+            assert_eq!(run("conntrack -C").trim(), "0");
+            insert(&format!("{connection} -m 0x20"));
+            assert_eq!(only(), (0x20, vec![]));
+            if is_told {
+                let fd = rig.keeper.event_fds().next().unwrap();
+                let mut fds = [PollFd::new(fd, Interest::Read)];
+                nfa::sys::poll(&mut fds, Some(Duration::from_secs(5))).unwrap();
+                rig.notice();
+            } else {
+                assert_eq!(rig.keeper.event_fds().count(), 0);
+                rig.restore();
+            }
+            assert_eq!(only(), (0x25, vec![1, 127]), "{is_told}");
+            run("conntrack -F");
+            insert(&other);
+            rig.notice();
+            rig.restore();
+            assert_eq!(only(), (0, vec![]));
+            run("conntrack -F");
+        }
+        let said: &[&str] = if is_told {
+            &[]
+        } else {
+            &["no events of connections, labels and marks are renewed: \
+               net.netfilter.nf_conntrack_events is 0"]
+        };
+        assert_eq!(
+            (rig.keeper.failures(), rig.told()),
+            (0, said.iter().map(ToString::to_string).collect())
+        );
+    }
+}
+
+/// Criteria on what the kernel's connection tracking says.
+#[test]
+fn connection_tracking_is_asked_about_flows() {
+    let Some(()) = namespace() else { return };
+    let configuration = |criteria: &str| {
+        format!(
+            r#"{{"targets": {{"t": {{"target_type": "nftset", "set_name": "s", "managed": true,
+                 "set_family": "ipv4", "type": ["other_addr"]}}}},
+            "actions": {{"a": {{"criteria": "{criteria}", "targets": ["t"]}}}}}}"#
+        )
+    };
+    let held = || nft_elements("inet nfa s.v4");
+    insert(
+        "-p tcp -s 192.168.1.10 -d 203.0.113.9 --sport 5000 --dport 6881 -r 203.0.113.9 \
+            -q 198.51.100.1 --reply-port-src 6881 --reply-port-dst 5000 --state ESTABLISHED \
+            -m 7",
+    );
+    let mut rig = Rig::new(&configuration("ip_nat;"));
+    rig.tcp(CLIENT, PEER, &handshake());
+    assert_eq!(held(), ["203.0.113.9"]);
+    for (criteria, matches) in [
+        ("!ip_nat;", false),
+        ("ct_reply_dst_ip == 198.51.100.1 && ct_reply_src_ip == 203.0.113.9;", true),
+        ("ct_id == 0;", false),
+        ("ct_id;", true),
+        ("ct_mark == 7;", true),
+        ("fwmark == 8;", false),
+    ] {
+        rig.reload(&configuration(criteria));
+        rig.wait(2);
+        assert_eq!(!held().is_empty(), matches, "{criteria}");
+    }
+    // Somebody marks it later; its packets bring the question.
+    run("conntrack -U -p tcp -s 192.168.1.10 -m 8");
+    rig.tcp(CLIENT, PEER, b"x");
+    assert_eq!(held(), [""; 0]);
+    rig.wait(2);
+    assert_eq!(held(), ["203.0.113.9"]);
+    // A flow that is seen before its connection is entered.
+    rig.reload(&configuration("ct_id && ip_nat == false && local_port == 78;"));
+    rig.tcp("192.168.1.10 78", "203.0.113.8 6881", &handshake());
+    assert_eq!(held(), [""; 0]);
+    insert("-p tcp -s 192.168.1.10 -d 203.0.113.8 --sport 78 --dport 6881 --state ESTABLISHED");
+    rig.wait(2);
+    assert_eq!(held(), ["203.0.113.8"]);
     assert_eq!((rig.keeper.failures(), rig.told()), (0, Vec::new()));
 }

@@ -189,7 +189,7 @@ fn a_set_of_firewall4_is_filled_and_its_rules_count() {
 /// Waits until the keeper's descriptor can be read, as the daemon's poll does.
 fn wait_for_events(rig: &Rig) {
     use nfa::sys::{Interest, PollFd, poll};
-    let mut fds = [PollFd::new(rig.keeper.event_fd().unwrap(), Interest::Read)];
+    let mut fds = [PollFd::new(rig.keeper.event_fds().next().unwrap(), Interest::Read)];
     assert_eq!(
         poll(&mut fds, Some(Duration::from_secs(1))).unwrap(),
         1,

@@ -66,7 +66,9 @@ const CONFIGS: [&str; 5] = [
       "actions": {
         "all": {"criteria": "*", "targets": ["p", "n", "l", "c", "r"]},
         "bt": {"criteria": "protocol == 'bittorrent' || app == 'youtube';",
-          "targets": ["q", "k", "n"]}}}"#,
+          "targets": ["q", "k", "n"]},
+        "busy": {"criteria": "local_rate > 10 || tcp_retrans > 1 || total_bytes > 900 || ct_mark;",
+          "targets": ["q"]}}}"#,
     "{}",
 ];
 
@@ -216,6 +218,7 @@ pub fn replay(data: &[u8]) -> usize {
         }
         engine.tick(now, &mut output);
         let evictions = engine.counters().evicted > 0;
+        output.questions.clear();
         ledger.take(&mut output.effects, evictions);
         ledger.check(&engine, evictions);
         assert!(engine.flows().len() <= limits.flows_max);

@@ -32,6 +32,17 @@ impl AppId {
     }
 }
 
+/// What an application was told by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// The name of the host.
+    Host,
+    /// A protocol that only this application speaks.
+    Protocol,
+    /// The far side's address.
+    Address,
+}
+
 /// One application, as it is shown and compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct App<'a> {
@@ -117,16 +128,26 @@ impl Catalogue {
         protocol: Option<&str>,
         other: IpAddr,
     ) -> Option<AppId> {
-        let by_host = host.and_then(|host| self.by_host(host));
-        if by_host.is_some_and(|app| !self.is_infrastructure(app)) {
+        self.identify_by(host, protocol, other).map(|(app, _)| app)
+    }
+
+    /// The same, with what decided.
+    pub fn identify_by(
+        &self,
+        host: Option<&str>,
+        protocol: Option<&str>,
+        other: IpAddr,
+    ) -> Option<(AppId, Basis)> {
+        let by_host = host.and_then(|host| self.by_host(host)).map(|app| (app, Basis::Host));
+        if by_host.is_some_and(|(app, _)| !self.is_infrastructure(app)) {
             return by_host;
         }
         if let Some(twin) = protocol.and_then(|protocol| self.by_protocol(protocol)) {
-            return Some(twin);
+            return Some((twin, Basis::Protocol));
         }
-        let by_address = self.by_address(other);
+        let by_address = self.by_address(other).map(|app| (app, Basis::Address));
         match by_address {
-            Some(app) if !self.is_infrastructure(app) => by_address,
+            Some((app, _)) if !self.is_infrastructure(app) => by_address,
             _ => by_host.or(by_address),
         }
     }
@@ -348,5 +369,18 @@ mod tests {
             let found = found.map(|app| catalogue.app(app).unwrap().short_name());
             assert_eq!(found, expected, "{host:?} {protocol:?} {addr}");
         }
+    }
+
+    #[test]
+    fn what_an_application_was_told_by() {
+        let catalogue = catalogue();
+        let basis = |host, protocol, addr: &str| {
+            let told = catalogue.identify_by(host, protocol, addr.parse().unwrap());
+            told.map(|(_, basis)| basis)
+        };
+        assert_eq!(basis(Some("video.example"), None, "203.0.113.1"), Some(Basis::Host));
+        assert_eq!(basis(None, Some("chat/call"), "192.0.2.1"), Some(Basis::Protocol));
+        assert_eq!(basis(Some("cloud.example"), None, "192.0.2.1"), Some(Basis::Address));
+        assert_eq!(basis(None, None, "203.0.113.1"), None);
     }
 }

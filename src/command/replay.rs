@@ -187,6 +187,7 @@ impl Replay<'_> {
         output: &mut Output,
         now: Timestamp,
     ) -> Result<(), Failure> {
+        output.questions.clear(); // a capture has no connection tracking
         if let Some(tell) = self.tell {
             output.effects.clear();
             for ended in output.ended.drain(..) {

@@ -9,12 +9,12 @@ use nfa::capture::{
     CaptureError, FilterError, FlowFilter, LiveCapture, SNAPLEN, drop_bare_acknowledgements,
 };
 use nfa::config::{Config, INTERFACE_DEFAULT, Severity};
-use nfa::engine::{Engine, Frames, Limits, Output, UNWANTED_AFTER};
+use nfa::engine::{Engine, Frames, Limits, Output, Question, UNWANTED_AFTER};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::net::Network;
 use nfa::sys::{self, Interest, LinkWatch, PollFd, Signal, SignalFd};
-use nfa::target::{Clock, Keeper, Recorder};
+use nfa::target::{Clock, Keeper, Newcomer, Recorder};
 use nfa::time::Timestamp;
 use nfa::wire;
 
@@ -231,7 +231,8 @@ impl Daemon {
             fds.extend(self.links.as_ref().map(|w| PollFd::new(w.as_raw_fd(), Interest::Read)));
             let captures = self.sources.iter().filter_map(|source| source.capture.as_ref());
             fds.extend(captures.map(|capture| PollFd::new(capture.fd(), Interest::Read)));
-            let events = self.keeper.as_ref().and_then(Keeper::event_fd);
+            let first_of_events = fds.len();
+            let events = self.keeper.as_ref().into_iter().flat_map(Keeper::event_fds);
             fds.extend(events.map(|fd| PollFd::new(fd, Interest::Read)));
             let first_of_sockets = fds.len();
             self.recorder.fds(&mut fds);
@@ -253,7 +254,8 @@ impl Daemon {
                 // At once: a new bridge has traffic from its first millisecond.
                 self.look_at_interfaces()?;
             }
-            if fds.iter().any(|fd| Some(fd.fd()) == events && fd.is_ready()) {
+            let events = fds.get(first_of_events..first_of_sockets).unwrap_or_default();
+            if events.iter().any(PollFd::is_ready) {
                 self.notice();
             }
             if fds.iter().skip(first_of_sockets).any(PollFd::is_ready) {
@@ -261,6 +263,7 @@ impl Daemon {
             }
             self.read_frames();
             self.engine.tick(sys::monotonic(), &mut self.output);
+            self.ask();
             self.send();
         }
     }
@@ -299,6 +302,16 @@ impl Daemon {
         }
     }
 
+    /// Puts the engine's questions to connection tracking.
+    fn ask(&mut self) {
+        for Question { id, flow } in std::mem::take(&mut self.output.questions) {
+            let Some(keeper) = &mut self.keeper else { continue };
+            let (now, log) = (sys::monotonic(), &mut self.log);
+            let found = keeper.tracked(&flow, now, |line| log.write(Level::Error, &line));
+            self.engine.tracked(id, found, &mut self.output);
+        }
+    }
+
     /// Hands the changes of this wake-up to the kernel.
     fn send(&mut self) {
         self.output.ended.clear();
@@ -331,12 +344,19 @@ impl Daemon {
         Clock { now: sys::monotonic(), unix, utc_offset_seconds }
     }
 
-    /// Somebody changed the ruleset.
+    /// Somebody changed the ruleset, or a connection began.
     fn notice(&mut self) {
         let Some(keeper) = &mut self.keeper else { return };
         let (log, elements) = (&mut self.log, self.engine.elements().iter());
-        keeper.notice(self.engine.sets(), elements, sys::monotonic(), |line| {
+        let now = sys::monotonic();
+        keeper.notice(self.engine.sets(), elements, now, |line| {
             log.write(Level::Warning, &line);
+        });
+        let (engine, output) = (&mut self.engine, &mut self.output);
+        let tell = |line: String| log.write(Level::Warning, &line);
+        keeper.newcomers(now, tell, |newcomer| match newcomer {
+            Newcomer::Connection(tuples) => engine.connection_began(tuples, output),
+            Newcomer::Any => engine.renew_all(output),
         });
     }
 
@@ -379,6 +399,9 @@ impl Daemon {
                 log.write(Level::Warning, &line);
             });
             keeper.summarize(now, |line| log.write(Level::Warning, &line));
+            if keeper.is_deaf() {
+                self.engine.renew_some(&mut self.output);
+            }
         }
         Ok(())
     }

@@ -36,6 +36,13 @@ const ATTRIBUTES_MAX: usize = 64;
 
 const MAPPED: u16 = 0x0001;
 const XOR_MAPPED: u16 = 0x0020;
+/// RFC 5780 sections 7.3 and 7.4, and what RFC 3489 called the same.
+const RESPONSE_ORIGIN: u16 = 0x802b;
+const OTHER_ADDRESS: u16 = 0x802c;
+const SOURCE_ADDRESS: u16 = 0x0004;
+const CHANGED_ADDRESS: u16 = 0x0005;
+/// Addresses kept of one flow: one of each meaning, and a spare.
+const DETAILS_MAX: usize = 6;
 const XOR_PEER: u16 = 0x0012;
 const XOR_RELAYED: u16 = 0x0016;
 /// Written by servers older than RFC 5389 was final.
@@ -55,7 +62,7 @@ fn with_later(prefix: &Prefix<'_>, mut facts: Facts) -> Facts {
     for datagram in prefix.datagrams() {
         if let Ok(more) = modern(datagram.bytes) {
             for detail in more.details {
-                if !facts.details.contains(&detail) && facts.details.len() < 4 {
+                if !facts.details.contains(&detail) && facts.details.len() < DETAILS_MAX {
                     facts.details.push(detail);
                 }
             }
@@ -89,10 +96,12 @@ fn modern(bytes: &[u8]) -> Result<Facts, Stop> {
             MAPPED => plain(value).map(Detail::StunMapped),
             XOR_PEER => unmask(value, &transaction).map(Detail::StunPeer),
             XOR_RELAYED => unmask(value, &transaction).map(Detail::StunRelayed),
+            RESPONSE_ORIGIN | SOURCE_ADDRESS => plain(value).map(Detail::StunResponse),
+            OTHER_ADDRESS | CHANGED_ADDRESS => plain(value).map(Detail::StunOther),
             _ => Err(Stop::NotMine),
         };
         if let Ok(detail) = detail
-            && facts.details.len() < 4
+            && facts.details.len() < DETAILS_MAX
             && !facts.details.contains(&detail)
         {
             facts.details.push(detail);
@@ -231,6 +240,22 @@ mod tests {
         let mut damaged = answer();
         damaged[3] = 0x0d;
         udp(40000, 3478).reply(damaged).is_nobodys();
+    }
+
+    #[test]
+    fn an_answer_tells_where_it_comes_from_and_where_else_to_ask() {
+        let answer =
+            hex("0101 0024 2112a442 0102030405060708090a0b0c 0020 0008 0001 e9c7 ea12d54b \
+             802b 0008 0001 0d96 c0000201 802c 0008 0001 0d97 c0000202");
+        let flow = udp(40000, 3478).original(hex(REQUEST)).reply(answer);
+        let end = |addr: &str, port| Endpoint { addr: addr.parse().unwrap(), port };
+        let expected = vec![
+            Detail::StunMapped(end("203.0.113.9", 51413)),
+            Detail::StunResponse(end("192.0.2.1", 3478)),
+            Detail::StunOther(end("192.0.2.2", 3479)),
+        ];
+        assert_eq!(flow.ask(&STUN).unwrap().details, expected);
+        flow.survives("STUN");
     }
 
     #[test]

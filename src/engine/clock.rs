@@ -26,6 +26,11 @@ impl WallClock {
         }
     }
 
+    /// Unix time less the engine's, in microseconds.
+    pub(super) const fn ahead_us(self) -> i64 {
+        self.ahead_us
+    }
+
     /// Unix seconds at the engine's time.
     pub(super) fn unix_at(self, now: Timestamp) -> i64 {
         self.ahead_us.saturating_add_unsigned(now.as_micros()).div_euclid(1_000_000)
@@ -64,16 +69,21 @@ impl Engine {
             return;
         }
         self.find_boundary();
-        let mut flows: Vec<(Timestamp, FlowId)> =
-            self.table.iter().map(|(id, flow)| (flow.last_seen, id)).collect();
-        // The table's lists go by the time that a flow was last seen.
-        flows.sort_by_key(|(last_seen, _)| *last_seen);
-        for (_, id) in flows {
+        for id in self.by_age() {
             if self.table.get(id).is_some_and(|flow| flow.detection.stage != Stage::Undecided) {
                 self.evaluate(id, out);
             }
             self.table.touch(id, self.now);
         }
+    }
+
+    /// Every flow, the one whose last packet is the oldest first: the table's lists go by that, so
+    /// flows are touched in this order.
+    pub(super) fn by_age(&self) -> Vec<FlowId> {
+        let mut flows: Vec<(Timestamp, FlowId)> =
+            self.table.iter().map(|(id, flow)| (flow.last_seen, id)).collect();
+        flows.sort_by_key(|(last_seen, _)| *last_seen);
+        flows.into_iter().map(|(_, id)| id).collect()
     }
 
     /// Brings the timetable up to date.

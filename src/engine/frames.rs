@@ -13,7 +13,7 @@ pub const UNWANTED_AFTER: u32 = 8;
 pub enum Frames {
     /// The flow is decided: only its end and a sign of life now and then matter.
     Unwanted(FiveTuple),
-    /// The flow has gone.
+    /// The flow has gone, or an action asks about what changes with each packet.
     Wanted(FiveTuple),
 }
 
@@ -28,9 +28,9 @@ pub(super) fn renounce(flow: &mut Flow, after: u32) -> Option<Frames> {
     Some(Frames::Unwanted(tuple(flow)))
 }
 
-/// What to say of a flow that ends.
-pub(super) fn forget(flow: &Flow) -> Option<Frames> {
-    flow.unwanted.then(|| Frames::Wanted(tuple(flow)))
+/// What to say of a flow that ends, or whose every packet matters from now on.
+pub(super) fn reclaim(flow: &mut Flow) -> Option<Frames> {
+    std::mem::take(&mut flow.unwanted).then(|| Frames::Wanted(tuple(flow)))
 }
 
 /// As its packets are seen where they are captured.

@@ -5,7 +5,9 @@ mod clock;
 mod detect;
 mod elements;
 mod explain;
+mod follow;
 mod frames;
+mod renew;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,6 +30,8 @@ use clock::WallClock;
 use detect::{Detector, Progress};
 use elements::Elements;
 pub use explain::{Explained, Fired};
+use follow::Follower;
+pub use follow::Question;
 pub use frames::{Frames, UNWANTED_AFTER};
 
 /// Bounds and habits of an engine.
@@ -93,6 +97,8 @@ pub struct Output {
     pub ended: Vec<Ended>,
     /// Changes of what the capture need not hand on.
     pub frames: Vec<Frames>,
+    /// What connection tracking should be asked; none unless an action needs to know.
+    pub questions: Vec<Question>,
 }
 
 /// What an engine has counted since it was made. 32 bits each: they wrap, and whoever shows a
@@ -146,6 +152,10 @@ pub struct Engine {
     turned: bool,
     /// When schedules are to be looked at again.
     boundary: Option<Timestamp>,
+    /// Flows to be evaluated again since they have changed.
+    follower: Follower,
+    /// How often labels and marks were renewed unasked.
+    renewals: usize,
     lessons: Vec<Lesson>,
     wants: Vec<Want>,
 }
@@ -181,6 +191,8 @@ impl Engine {
             timetable: Timetable::default(),
             turned: false,
             boundary: None,
+            follower: Follower::default(),
+            renewals: 0,
             lessons: Vec::new(),
             wants: Vec::new(),
         };
@@ -209,11 +221,15 @@ impl Engine {
         let direction = sender.direction(flow.originator);
         flow.count(packet, direction, at);
         flow.settled = false;
+        if self.follower.upkeep.needs_packets() {
+            self.follower.see(id, flow, packet, direction, self.now);
+        }
         if flow.detection.stage != Stage::Decided {
             self.detect(id, packet, direction, out);
         }
         self.learn(id, packet, direction);
         if let Some(after) = self.limits.unwanted_after
+            && !self.needs_packets()
             && let Some(flow) = self.table.get_mut(id)
         {
             out.frames.extend(frames::renounce(flow, after));
@@ -231,6 +247,9 @@ impl Engine {
         frame: &[u8],
         out: &mut Output,
     ) -> bool {
+        if self.needs_packets() {
+            return false;
+        }
         let Some(glance) = wire::glance(link, frame) else { return false };
         let (key, sender) = FlowKey::glanced(&glance);
         let now = self.now.max(at);
@@ -263,14 +282,18 @@ impl Engine {
         if self.boundary.is_some_and(|boundary| boundary <= self.now) {
             self.cross_boundary(out);
         }
+        if self.follower.due.is_some_and(|due| due <= self.now) {
+            self.look_at_stirred(out);
+        }
         self.elements.tick(self.now, &mut out.effects);
         self.hints.expire(self.now);
     }
 
     /// When [`Engine::tick`] next has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let due = [self.table.next_expiry(), self.elements.next_deadline(), self.boundary];
-        due.into_iter().flatten().min()
+        let own = [self.table.next_expiry(), self.boundary, self.follower.due];
+        let due = own.into_iter().chain([self.elements.next_deadline()]);
+        due.flatten().min()
     }
 
     /// No more packets will come: ends every flow, in the order they began.
@@ -301,13 +324,18 @@ impl Engine {
             let same = self.interfaces.iter().position(|new| Some(&new.name) == name);
             same.and_then(|number| u8::try_from(number).ok()).unwrap_or(u8::MAX)
         };
-        let ids = self.table.ids();
+        let ids = self.by_age();
         for id in &ids {
             if let Some(flow) = self.table.get_mut(*id) {
                 flow.interface = renumbered(flow.interface);
             }
         }
         self.adopt(config);
+        if self.needs_packets() {
+            let flows =
+                ids.iter().filter_map(|id| self.table.get_mut(*id).and_then(frames::reclaim));
+            out.frames.extend(flows);
+        }
         for id in ids {
             // Numbers of applications belong to their catalogue, those of categories to the lists.
             self.reclassify(id);
@@ -385,7 +413,8 @@ impl Engine {
     /// A flow as criteria and records see it.
     pub fn view<'a>(&'a self, flow: &'a Flow) -> View<'a> {
         let lists = &self.config.lists;
-        View { flow, catalogue: &self.catalogue, lists, interface: self.interface(flow) }
+        let (catalogue, interface) = (&self.catalogue, self.interface(flow));
+        View { flow, catalogue, lists, interface, unix_ahead_us: self.clock.ahead_us() }
     }
 
     fn interface(&self, flow: &Flow) -> &Interface {
@@ -399,6 +428,7 @@ impl Engine {
         self.stream_ids = self.streams.adopt(&config.streams);
         self.config = config;
         self.open_timetable();
+        self.follow();
     }
 
     fn begin(&mut self, packet: &Packet<'_>, interface: u8, out: &mut Output) -> FlowId {
@@ -406,6 +436,7 @@ impl Engine {
         let mut flow = Flow::new(packet, self.now, interface, &self.locality);
         let hint = self.hints.lookup(flow.local().addr, flow.other().addr, self.now);
         flow.detection.hint = hint.map(Into::into);
+        self.follower.tidy(&self.table);
         let (id, evicted) = self.table.insert(flow);
         if let Some(flow) = evicted {
             self.counters.evicted = self.counters.evicted.wrapping_add(1);
@@ -458,6 +489,7 @@ impl Engine {
             Progress::Updated => {}
         }
         self.reclassify(id);
+        self.question(id, out);
         self.evaluate(id, out);
     }
 
@@ -529,7 +561,7 @@ impl Engine {
         if flow.detection.gathering.is_some() {
             self.gatherings = self.gatherings.saturating_sub(1);
         }
-        out.frames.extend(frames::forget(&flow));
+        out.frames.extend(frames::reclaim(&mut flow));
         for number in std::mem::take(&mut flow.held) {
             match reason {
                 Reason::Evicted => self.elements.abandon(number, &mut out.effects),

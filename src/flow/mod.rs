@@ -1,9 +1,11 @@
 //! Flows: both directions of one 5-tuple, in one bounded table.
 
+mod followed;
 mod key;
 mod side;
 mod table;
 
+pub use followed::{Followed, TcpCounts};
 pub use key::{FlowKey, Sender};
 pub use side::{Locality, OtherType, Sides};
 pub use table::{FLOWS_MAX_DEFAULT, FlowId, FlowTable, IdleTimeouts};
@@ -55,6 +57,10 @@ pub struct Flow {
     /// Its packets in the middle change nothing but its counters: decided, open, and nothing to be
     /// learned from it. Found out by the first of them; other packets take it back.
     pub settled: bool,
+    /// What some action asks about beyond the above, while one does.
+    pub followed: Option<Box<Followed>>,
+    /// The engine is going to look at it again soon, since something of it has changed.
+    pub stirred: bool,
 }
 
 /// What connection tracking keeps for a flow because an action matches it, and what was written
@@ -192,6 +198,8 @@ impl Flow {
             carried: None,
             unwanted: false,
             settled: false,
+            followed: None,
+            stirred: false,
         }
     }
 

@@ -246,6 +246,18 @@ impl FlowTable {
         self.link(number, class);
     }
 
+    /// Moves a flow to the list it belongs to now, if that is another. For what changed without a
+    /// packet: within its list it stays where the time of its last packet put it.
+    pub fn reclass(&mut self, id: FlowId) {
+        let Some(slot) = self.slots.get(id.slot as usize) else { return };
+        if slot.generation == id.generation
+            && let Some(class) = slot.flow.as_ref().map(Class::of)
+            && class != slot.class
+        {
+            self.relink(id.slot, class);
+        }
+    }
+
     /// Takes a flow out.
     pub fn remove(&mut self, id: FlowId) -> Option<Flow> {
         let key = self.get(id)?.key;
@@ -268,7 +280,9 @@ impl FlowTable {
             while let Some((id, flow)) = self.oldest(class)
                 && self.linked(id.slot).after(timeout) <= now
             {
-                if now.since(flow.last_seen) >= timeout {
+                // Told as the loop tells it: at the end of time, where sums saturate, a difference
+                // would never agree with it.
+                if flow.last_seen.after(timeout) <= now {
                     return self.remove(id);
                 }
                 // Seen since it was linked: its turn comes later.

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
+use super::risk::risks;
 use super::view::View;
+use crate::app::Basis;
 use crate::criteria::{Field, FieldId, Kind, Schema, Value, Vocabulary};
 use crate::facts::Detail;
 use crate::flow::{OtherType, Stage};
@@ -85,9 +87,32 @@ macro_rules! detail {
     };
 }
 
-/// Rows to two tables that go side by side: a row is a field and how to read it.
+/// What moves the value of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moves {
+    /// Dissection, or nothing.
+    Settled,
+    /// A packet of the flow.
+    Traffic,
+    /// A segment of the flow; they are counted only where an action asks.
+    Tcp,
+    /// Time; rates are measured only where an action asks.
+    Rate,
+    /// An answer of connection tracking, which is asked until it has one.
+    Connection,
+    /// Whoever marks connections.
+    Mark,
+}
+
+/// What moves the value of a field.
+pub fn moves(field: FieldId) -> Moves {
+    MOVES.get(usize::from(field.0)).copied().unwrap_or(Moves::Settled)
+}
+
+/// Rows to three tables that go side by side: a row is a field, how to read it, and in front, if
+/// it may change once the flow has a name, by what.
 macro_rules! fields {
-    ($($name:literal [$($alias:literal)*] $kind:expr, $doc:literal, $getter:expr;)*) => {
+    ($($($moves:ident)? $name:literal [$($alias:literal)*] $kind:expr, $doc:literal, $getter:expr;)*) => {
         static FIELDS: &[Field] = &[$(Field {
             name: $name,
             aliases: &[$($alias),*],
@@ -99,7 +124,10 @@ macro_rules! fields {
             },
         }),*];
         static GETTERS: &[Option<Getter>] = &[$($getter),*];
+        static MOVES: &[Moves] = &[$(fields!(@moves $($moves)?)),*];
     };
+    (@moves) => { Moves::Settled };
+    (@moves $moves:ident) => { Moves::$moves };
 }
 
 fields! {
@@ -135,9 +163,11 @@ fields! {
         "number of that category",
         Some(domain_category);
     "app_ip_override" [] Kind::Flag,
-        "the application was told by the address alone", None;
+        "the application was told by the address alone",
+        Some(|view, test| test(Value::Flag(view.app_basis() == Some(Basis::Address))));
     "app_proto_twins" [] Kind::Flag,
-        "the application was told by the protocol alone", None;
+        "the application was told by the protocol alone",
+        Some(|view, test| test(Value::Flag(view.app_basis() == Some(Basis::Protocol))));
 
     // Endpoints.
     "ip" [] Kind::Address, "address of either end",
@@ -180,7 +210,8 @@ fields! {
         Some(|view, test| number(Some(if view.flow.key.is_v4() { 4u8 } else { 6 }), test));
     "ip_dscp" [] Kind::Number, "DSCP of the first packet, 0 to 63",
         Some(|view, test| number(Some(view.flow.dscp), test));
-    "ip_nat" [] Kind::Flag, "the connection is translated", None;
+    Connection "ip_nat" [] Kind::Flag, "the connection is translated, as conntrack says",
+        Some(|view, test| view.tracked().is_some_and(|tracked| test(Value::Flag(tracked.has_nat))));
     "vlan_id" [] Kind::Number, "outermost VLAN id",
         Some(|view, test| number(view.flow.vlan, test));
     "vlan" [] Kind::Flag, "the first packet had a VLAN tag",
@@ -230,7 +261,8 @@ fields! {
     "dhc_hit" [] Kind::Flag, "a DNS answer named the host",
         Some(|view, test| test(Value::Flag(view.flow.detection.hint.is_some())));
     "fhc_hit" [] Kind::Flag, "an earlier flow named this one", None;
-    "expiring" [] Kind::Flag, "the flow is about to end", None;
+    Traffic "expiring" [] Kind::Flag, "the TCP connection is closed, the flow about to end",
+        Some(|view, test| test(Value::Flag(view.flow.ending.is_over())));
     "expired" [] Kind::Flag, "the flow has ended", None;
 
     // Names.
@@ -291,16 +323,22 @@ fields! {
     "smtp_tls" [] Kind::Flag, "the SMTP dialogue went over to TLS", None;
 
     // Risks.
-    "risks" [] Kind::Name(Vocabulary::Risk), "risks found in the flow", None;
+    "risks" [] Kind::Name(Vocabulary::Risk),
+        "risks that the facts show: unusual port; TLS without name, old, self-signed, weak",
+        Some(|view, test| risks(view).any(|risk| test(Value::Id(risk.id))));
     "ndpi_risk_score" [] Kind::Number, "sum of the risks' scores", None;
     "ndpi_risk_client" [] Kind::Number, "the client's part of it", None;
     "ndpi_risk_server" [] Kind::Number, "the server's part of it", None;
 
     // Conntrack.
-    "conntrack_id" ["ct_id"] Kind::Number, "number of the kernel's flow entry", None;
-    "conntrack_mark" ["ct_mark" "fwmark"] Kind::Number, "mark of the kernel's flow entry", None;
-    "ct_reply_src_ip" [] Kind::Address, "source of the reply tuple", None;
-    "ct_reply_dst_ip" [] Kind::Address, "destination of the reply tuple", None;
+    Connection "conntrack_id" ["ct_id"] Kind::Number, "number of the kernel's flow entry",
+        Some(|view, test| number(view.tracked().map(|tracked| tracked.id), test));
+    Mark "conntrack_mark" ["ct_mark" "fwmark"] Kind::Number, "mark of the kernel's flow entry",
+        Some(|view, test| number(view.tracked().map(|tracked| tracked.mark), test));
+    Connection "ct_reply_src_ip" [] Kind::Address, "source of the reply tuple",
+        Some(|view, test| view.reply_addr(0).is_some_and(|addr| test(Value::Address(addr))));
+    Connection "ct_reply_dst_ip" [] Kind::Address, "destination of the reply tuple",
+        Some(|view, test| view.reply_addr(1).is_some_and(|addr| test(Value::Address(addr))));
 
     // Lists of networks.
     "network_category" ["net_category"] Kind::Name(Vocabulary::NetworkCategory),
@@ -340,40 +378,48 @@ fields! {
     "tag_category_id" [] Kind::Id(Vocabulary::TagCategory), "number of that category", None;
 
     // Counters.
-    "local_bytes" ["total_local_bytes"] Kind::Number, "IP bytes that the LAN side sent",
+    Traffic "local_bytes" ["total_local_bytes"] Kind::Number, "IP bytes that the LAN side sent",
         Some(|view, test| number(Some(view.local_first(view.flow.bytes)[0]), test));
-    "other_bytes" ["total_other_bytes"] Kind::Number, "IP bytes that the far side sent",
+    Traffic "other_bytes" ["total_other_bytes"] Kind::Number, "IP bytes that the far side sent",
         Some(|view, test| number(Some(view.local_first(view.flow.bytes)[1]), test));
-    "src_bytes" ["total_src_bytes"] Kind::Number, "IP bytes of the originator",
+    Traffic "src_bytes" ["total_src_bytes"] Kind::Number, "IP bytes of the originator",
         Some(|view, test| number(Some(view.flow.bytes[0]), test));
-    "dst_bytes" ["total_dst_bytes"] Kind::Number, "IP bytes of the way back",
+    Traffic "dst_bytes" ["total_dst_bytes"] Kind::Number, "IP bytes of the way back",
         Some(|view, test| number(Some(view.flow.bytes[1]), test));
-    "total_bytes" [] Kind::Number, "IP bytes of both ways",
+    Traffic "total_bytes" [] Kind::Number, "IP bytes of both ways",
         Some(|view, test| number(Some(sum(view.flow.bytes)), test));
-    "local_packets" ["total_local_packets"] Kind::Number, "packets that the LAN side sent",
+    Traffic "local_packets" ["total_local_packets"] Kind::Number, "packets that the LAN side sent",
         Some(|view, test| number(Some(view.local_first(view.flow.packets)[0]), test));
-    "other_packets" ["total_other_packets"] Kind::Number, "packets that the far side sent",
+    Traffic "other_packets" ["total_other_packets"] Kind::Number, "packets that the far side sent",
         Some(|view, test| number(Some(view.local_first(view.flow.packets)[1]), test));
-    "src_packets" ["total_src_packets"] Kind::Number, "packets of the originator",
+    Traffic "src_packets" ["total_src_packets"] Kind::Number, "packets of the originator",
         Some(|view, test| number(Some(view.flow.packets[0]), test));
-    "dst_packets" ["total_dst_packets"] Kind::Number, "packets of the way back",
+    Traffic "dst_packets" ["total_dst_packets"] Kind::Number, "packets of the way back",
         Some(|view, test| number(Some(view.flow.packets[1]), test));
-    "total_packets" [] Kind::Number, "packets of both ways",
+    Traffic "total_packets" [] Kind::Number, "packets of both ways",
         Some(|view, test| number(Some(sum(view.flow.packets)), test));
-    "local_rate" [] Kind::Number, "bytes a second of the LAN side", None;
-    "other_rate" [] Kind::Number, "bytes a second of the far side", None;
-    "src_rate" [] Kind::Number, "bytes a second of the originator", None;
-    "dst_rate" [] Kind::Number, "bytes a second of the way back", None;
-    "ts_first_seen" [] Kind::Number, "time of the first packet, milliseconds",
-        Some(|view, test| number(Some(view.flow.first_seen.as_millis()), test));
-    "ts_last_seen" [] Kind::Number, "time of the newest packet, milliseconds",
-        Some(|view, test| number(Some(view.flow.last_seen.as_millis()), test));
-    "tcp_resets" [] Kind::Number, "TCP resets", None;
-    "tcp_retrans" [] Kind::Number, "TCP retransmissions", None;
-    "tcp_seq_errors" [] Kind::Number, "TCP sequence errors", None;
-    "tcp_fin_ack" [] Kind::Flag, "the connection was closed by both ends",
+    Rate "local_rate" [] Kind::Number, "bytes a second of the LAN side, mean of some 5 s",
+        Some(|view, test| number(Some(view.local_first(view.rate())[0]), test));
+    Rate "other_rate" [] Kind::Number, "bytes a second of the far side, mean of some 5 s",
+        Some(|view, test| number(Some(view.local_first(view.rate())[1]), test));
+    Rate "src_rate" [] Kind::Number, "bytes a second of the originator, mean of some 5 s",
+        Some(|view, test| number(Some(view.rate()[0]), test));
+    Rate "dst_rate" [] Kind::Number, "bytes a second of the way back, mean of some 5 s",
+        Some(|view, test| number(Some(view.rate()[1]), test));
+    "ts_first_seen" [] Kind::Number, "time of the first packet, milliseconds after 1970",
+        Some(|view, test| number(Some(view.unix_millis(view.flow.first_seen)), test));
+    Traffic "ts_last_seen" [] Kind::Number, "time of the newest packet, milliseconds after 1970",
+        Some(|view, test| number(Some(view.unix_millis(view.flow.last_seen)), test));
+    Tcp "tcp_resets" [] Kind::Number, "TCP segments with RST, while an action asks",
+        Some(|view, test| number(view.tcp().map(|tcp| tcp.resets), test));
+    Tcp "tcp_retrans" [] Kind::Number, "TCP segments sent again, while an action asks",
+        Some(|view, test| number(view.tcp().map(|tcp| tcp.retransmissions), test));
+    Tcp "tcp_seq_errors" [] Kind::Number, "TCP segments that left a gap, while an action asks",
+        Some(|view, test| number(view.tcp().map(|tcp| tcp.gaps), test));
+    Traffic "tcp_fin_ack" [] Kind::Flag, "the connection was closed by both ends",
         Some(|view, test| test(Value::Flag(view.flow.ending.fin == [true; 2])));
-    "tcp_last_seq" [] Kind::Number, "newest TCP sequence number", None;
+    Tcp "tcp_last_seq" [] Kind::Number, "sequence number of the newest TCP segment",
+        Some(|view, test| number(view.tcp().map(|tcp| tcp.last_sequence), test));
 
     // STUN.
     "stun_mapped" [] Kind::Address, "address of the client as its STUN server sees it",
@@ -381,8 +427,10 @@ fields! {
     "stun_peer" [] Kind::Address, "peer of a TURN allocation", detail!(StunPeer, endpoint);
     "stun_relayed" [] Kind::Address, "relayed address of a TURN allocation",
         detail!(StunRelayed, endpoint);
-    "stun_response" [] Kind::Address, "response origin of a STUN answer", None;
-    "stun_other" [] Kind::Address, "other address of a STUN server", None;
+    "stun_response" [] Kind::Address, "where a STUN answer says that it comes from",
+        detail!(StunResponse, endpoint);
+    "stun_other" [] Kind::Address, "other address of a STUN server",
+        detail!(StunOther, endpoint);
 
     // Intelligence feeds: none yet.
     "intel_*" [] Kind::Any, "what a list of threats says", None;

@@ -3,15 +3,19 @@
 mod explain;
 mod fields;
 mod names;
+mod risk;
 mod schedule;
 mod timetable;
+mod upkeep;
 mod view;
 
 pub use explain::{Decisive, Explained};
 pub use fields::schema;
 pub use names::{Vocabularies, protocols};
+pub use risk::{RISKS, Risk, risks};
 pub use schedule::{DAYS, Inside, Schedule, Window};
 pub use timetable::Timetable;
+pub use upkeep::{Upkeep, changing_fields};
 pub use view::View;
 
 use crate::criteria::Criteria;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::risk::RISKS;
 use crate::app::{
     APPLICATION_CATEGORIES, Catalogue, Category, PROTOCOL_CATEGORIES,
     category::application_category,
@@ -62,7 +63,8 @@ impl Names for Vocabularies<'_> {
                     visit(category.tag, common_number(category));
                 }
             }
-            Vocabulary::Risk | Vocabulary::Tag | Vocabulary::TagCategory => {}
+            Vocabulary::Risk => RISKS.iter().for_each(|risk| visit(risk.name, risk.id)),
+            Vocabulary::Tag | Vocabulary::TagCategory => {}
         }
     }
 

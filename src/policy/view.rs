@@ -4,14 +4,17 @@ use std::net::IpAddr;
 
 use super::fields;
 use super::names::common_number;
+use super::risk::RISKS;
 use crate::app::category::protocol_category;
-use crate::app::{App, Catalogue, Category, PROTOCOL_CATEGORIES};
+use crate::app::{App, Basis, Catalogue, Category, PROTOCOL_CATEGORIES};
 use crate::criteria::{FieldId, Kind, Subject, Value, Vocabulary};
+use crate::effect::Tracked;
 use crate::facts::{Detail, Facts, Protocol};
-use crate::flow::Flow;
+use crate::flow::{Flow, TcpCounts};
 use crate::interface::Interface;
 use crate::lists::Lists;
 use crate::net::{Direction, Transport};
+use crate::time::Timestamp;
 
 /// A flow with what is needed to read it.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +27,8 @@ pub struct View<'a> {
     pub lists: &'a Lists,
     /// Where the flow was seen.
     pub interface: &'a Interface,
+    /// Unix time less the time that flows are dated by, in microseconds.
+    pub unix_ahead_us: i64,
 }
 
 impl Subject for View<'_> {
@@ -51,7 +56,8 @@ impl Subject for View<'_> {
             Vocabulary::ApplicationCategory
             | Vocabulary::DomainCategory
             | Vocabulary::NetworkCategory => of_lists(),
-            Vocabulary::Risk | Vocabulary::Tag | Vocabulary::TagCategory => None,
+            Vocabulary::Risk => RISKS.iter().find(|risk| risk.id == id).map(|risk| risk.name),
+            Vocabulary::Tag | Vocabulary::TagCategory => None,
         }
     }
 }
@@ -121,6 +127,43 @@ impl<'a> View<'a> {
             Transport::Tcp | Transport::Udp | Transport::Other(33 | 132 | 136)
         );
         has_ports.then(|| self.flow.ends().map(|end| end.port))
+    }
+
+    /// What told the application. Found anew whenever it is asked for: few ask.
+    pub fn app_basis(&self) -> Option<Basis> {
+        let detection = &self.flow.detection;
+        let host = self.facts().and_then(|facts| facts.host.as_deref());
+        let protocol = self.protocol().map(|protocol| protocol.name);
+        let host = host.or(detection.hint.as_deref());
+        let told = self.catalogue.identify_by(host, protocol, self.flow.other().addr);
+        told.filter(|(app, _)| Some(*app) == detection.app).map(|(_, basis)| basis)
+    }
+
+    /// A time of the flow, as milliseconds after 1970.
+    pub fn unix_millis(&self, at: Timestamp) -> u64 {
+        let micros = self.unix_ahead_us.saturating_add_unsigned(at.as_micros());
+        u64::try_from(micros.div_euclid(1000)).unwrap_or(0)
+    }
+
+    /// Bytes a second of originator and destination; 0 until they are measured.
+    pub fn rate(&self) -> [u64; 2] {
+        self.flow.followed.as_ref().map_or([0; 2], |followed| followed.rate)
+    }
+
+    /// TCP counters, if they are kept.
+    pub fn tcp(&self) -> Option<&'a TcpCounts> {
+        let is_tcp = self.flow.key.transport() == Transport::Tcp;
+        self.flow.followed.as_deref().filter(|_| is_tcp).map(|followed| &followed.tcp)
+    }
+
+    /// What connection tracking said, if it was asked and had an answer.
+    pub fn tracked(&self) -> Option<&'a Tracked> {
+        self.flow.followed.as_ref()?.connection.as_ref()
+    }
+
+    /// Source (0) or destination (1) of the reply, as connection tracking said.
+    pub fn reply_addr(&self, end: usize) -> Option<IpAddr> {
+        self.tracked()?.reply.get(end).map(|end| end.addr)
     }
 
     /// A pair of counters, local side's first.

@@ -13,7 +13,7 @@ mod sink;
 mod stream;
 
 pub use ctlabel::LabelNames;
-pub use keeper::Keeper;
+pub use keeper::{Keeper, Newcomer};
 pub use set::{Dimension, Family, Home, SetSpec, Sets};
 pub use stream::{Clock, Recorder, StreamSpec, Streams};
 

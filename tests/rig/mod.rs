@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use nfa::app::Catalogue;
 use nfa::config::{self, Config, Severity};
-use nfa::engine::{Engine, Limits, Output};
+use nfa::engine::{Engine, Limits, Output, Question};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::lists::Lists;
 use nfa::net::Transport;
-use nfa::target::{Clock, Keeper, Recorder};
+use nfa::target::{Clock, Keeper, Newcomer, Recorder};
 use nfa::time::Timestamp;
 use nfa::wire::{Packet, TcpFlags, TcpInfo};
 
@@ -177,6 +177,13 @@ impl Rig {
     pub fn notice(&mut self) {
         let (elements, told) = (self.engine.elements().iter(), &mut self.told);
         self.keeper.notice(self.engine.sets(), elements, self.now, |line| told.push(line));
+        let (engine, output) = (&mut self.engine, &mut self.output);
+        let tell = |line| told.push(line);
+        self.keeper.newcomers(self.now, tell, |newcomer| match newcomer {
+            Newcomer::Connection(tuples) => engine.connection_began(tuples, output),
+            Newcomer::Any => engine.renew_all(output),
+        });
+        self.send();
     }
 
     /// What the daemon does every second.
@@ -185,6 +192,10 @@ impl Rig {
         self.recorder.tick(clock, |line| told.push(line));
         let (elements, told) = (self.engine.elements().iter(), &mut self.told);
         self.keeper.restore(self.engine.sets(), elements, self.now, |line| told.push(line));
+        if self.keeper.is_deaf() {
+            self.engine.renew_some(&mut self.output);
+            self.send();
+        }
     }
 
     pub fn reload(&mut self, configuration: &str) {
@@ -209,6 +220,10 @@ impl Rig {
     }
 
     fn send(&mut self) {
+        for Question { id, flow } in std::mem::take(&mut self.output.questions) {
+            let found = self.keeper.tracked(&flow, self.now, |line| self.told.push(line));
+            self.engine.tracked(id, found, &mut self.output);
+        }
         self.recorder.apply(&self.output.effects, self.clock());
         let told = &mut self.told;
         let effects = &self.output.effects;

@@ -5,10 +5,10 @@
 //! So a connection that is not there is looked for once more after a second. Then it has gone,
 //! which is normal.
 
-use crate::effect::{Effect, FiveTuple};
-use crate::net::Transport;
+use crate::effect::{Effect, FiveTuple, Tracked};
+use crate::net::{Endpoint, Transport};
 use crate::netlink::conntrack::{self, Change, Detail, Labels, Tuple};
-use crate::netlink::{Batch, Error};
+use crate::netlink::{Batch, Client, Error};
 
 /// Changes that are kept for the second try; what comes while there are so many has gone.
 const AGAIN_MAX: usize = 512;
@@ -88,6 +88,23 @@ impl Connections {
     }
 }
 
+/// What connection tracking knows of a flow's connection; none if it knows none.
+pub(super) fn tracked(client: &mut Client, flow: &FiveTuple) -> Result<Option<Tracked>, Error> {
+    let found = conntrack::find(client, &tuple(flow))?;
+    Ok(found.map(|connection| {
+        let [original, reply] = [&connection.original, &connection.reply].map(five_tuple);
+        // Whoever enters connections by hand may leave the status bits out.
+        let is_mirrored =
+            original.source == reply.destination && original.destination == reply.source;
+        Tracked {
+            id: connection.id,
+            mark: connection.mark,
+            has_nat: connection.has_nat() || !is_mirrored,
+            reply: [reply.source, reply.destination],
+        }
+    }))
+}
+
 /// What a newer change of the same connection says is not said otherwise by an older one later.
 fn supersede(old: &mut Effect, new: &Effect) {
     match (old, new) {
@@ -123,4 +140,16 @@ fn tuple(flow: &FiveTuple) -> Tuple {
         _ => return Tuple::ports(transport, source, destination),
     };
     Tuple { transport, source: source.addr, destination: destination.addr, detail }
+}
+
+/// The other way: as flows are known here.
+pub(super) fn five_tuple(tuple: &Tuple) -> FiveTuple {
+    let (from, to) = match tuple.detail {
+        Detail::Ports(from, to) => (from, to),
+        Detail::Icmp { id, .. } => (id, id),
+        Detail::None => (0, 0),
+    };
+    let source = Endpoint { addr: tuple.source, port: from };
+    let destination = Endpoint { addr: tuple.destination, port: to };
+    FiveTuple { transport: tuple.transport, source, destination }
 }

@@ -100,7 +100,7 @@ fn adopt(spec: &SetSpec, shape: &Shape, header: &Header) -> Result<State, String
     ))
 }
 
-fn entry_of(element: &Element) -> Option<Entry> {
+pub(super) fn entry_of(element: &Element) -> Option<Entry> {
     match *element.0 {
         [Part::Addr(addr)] => Some(Entry::Ip(addr)),
         [Part::Addr(addr), Part::ProtoPort(transport, port)] => {

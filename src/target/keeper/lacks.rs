@@ -49,7 +49,9 @@ impl Lacks {
         *self.conntrack.get_or_insert_with(|| match conntrack::count(client) {
             Ok(_) => false,
             Err(error) => {
-                tell(format!("no connection can be marked, labelled or killed: {error}"));
+                tell(format!(
+                    "no connection can be asked about, marked, labelled or killed: {error}"
+                ));
                 error.is_unsupported()
             }
         })

@@ -4,6 +4,8 @@
 mod conntrack;
 mod ipset;
 mod lacks;
+mod leftovers;
+mod newcomers;
 mod nft;
 mod tally;
 
@@ -11,13 +13,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsRawFd, RawFd};
 
 use super::set::{Home, SetSpec, Sets};
-use crate::effect::{Effect, Live, SetId};
+use crate::effect::{Effect, FiveTuple, Live, SetId, Tracked};
 use crate::netlink::{Batch, Client, Error, Failure, ipset as kernel_ipset};
 use crate::time::Timestamp;
 use conntrack::Connections;
 use lacks::Lacks;
+use leftovers::Leftovers;
+use newcomers::Newcomers;
 use nft::Watch;
 use tally::Tallies;
+
+pub use newcomers::Newcomer;
 
 /// The subject of failures that concern no single set.
 const NO_SET: u32 = u32::MAX;
@@ -52,6 +58,8 @@ pub struct Keeper {
     states: BTreeMap<SetId, State>,
     watch: Watch,
     connections: Connections,
+    newcomers: Newcomers,
+    leftovers: Leftovers,
     failures: Tallies,
     lacks: Lacks,
 }
@@ -68,6 +76,8 @@ impl Keeper {
             states: BTreeMap::new(),
             watch: Watch::default(),
             connections: Connections::default(),
+            newcomers: Newcomers::default(),
+            leftovers: Leftovers::default(),
             failures: Tallies::default(),
             lacks: Lacks::default(),
         })
@@ -99,6 +109,9 @@ impl Keeper {
                 if spec.skbinfo && !matches!(state, State::Ready(Kept { skbinfo: true, .. })) {
                     tell(format!("{spec} was made without skbinfo: its elements carry no mark"));
                 }
+                if let Err(error) = self.leftovers.find(&mut self.client, id, spec) {
+                    tell(error.to_string());
+                }
                 let emptied = if spec.flush_on_create { self.flush(spec) } else { Ok(()) };
                 if let Err(error) = emptied {
                     tell(error.to_string());
@@ -116,6 +129,7 @@ impl Keeper {
             self.states.keys().filter(|id| !live.contains(id)).copied().collect();
         for id in unwanted {
             self.states.remove(&id);
+            self.leftovers.forget(id);
             let Some(spec) = sets.get(id).filter(|spec| spec.managed) else { continue };
             let destroyed = match spec.home {
                 Home::Ipset => kernel_ipset::destroy(&mut self.client, &spec.name),
@@ -151,6 +165,9 @@ impl Keeper {
             if self.lacks.conntrack(&mut self.client, &mut tell) {
                 break;
             }
+            if !matches!(effect, Effect::Kill { .. }) {
+                self.newcomers.want(&mut tell);
+            }
             self.batch.set_tag(CONNECTIONS.saturating_add(self.connections.number()));
             if let Err(error) = self.connections.push(&mut self.batch, effect) {
                 self.failures.note(CONNECTIONS, &error, now, &mut tell);
@@ -184,10 +201,28 @@ impl Keeper {
         pushed.map_err(|error| (id.0.into(), error))
     }
 
-    /// What is to be polled for reading; [`Keeper::notice`] is called when there is something.
-    pub fn event_fd(&self) -> Option<RawFd> {
+    /// Asks connection tracking about a flow. `None`: it knows nothing of it, now.
+    pub fn tracked(
+        &mut self,
+        flow: &FiveTuple,
+        now: Timestamp,
+        mut tell: impl FnMut(String),
+    ) -> Option<Tracked> {
+        if self.lacks.conntrack(&mut self.client, &mut tell) {
+            return None;
+        }
+        conntrack::tracked(&mut self.client, flow).unwrap_or_else(|error| {
+            self.failures.note(CONNECTIONS, &error, now, tell);
+            None
+        })
+    }
+
+    /// What is to be polled for reading; [`Keeper::notice`] and [`Keeper::newcomers`] are called
+    /// when there is something.
+    pub fn event_fds(&self) -> impl Iterator<Item = RawFd> + use<> {
         use std::os::fd::AsFd;
-        self.watch.client().map(|client| client.as_fd().as_raw_fd())
+        let of_sets = self.watch.client().map(|client| client.as_fd().as_raw_fd());
+        of_sets.into_iter().chain(self.newcomers.fd())
     }
 
     /// Reads what others did to nft sets and puts back at once what they took out.
@@ -221,6 +256,7 @@ impl Keeper {
         }
         self.commit(now, &mut tell);
         self.restore_ipset(sets, elements.clone(), now, &mut tell);
+        self.clear_leftovers(sets, elements.clone(), now, &mut tell);
         let kept = self.kept(sets, |home| matches!(home, Home::Nft(_)));
         if kept.is_empty() {
             return;

@@ -246,6 +246,11 @@ fn is_ours(set: &SetName) -> bool {
     set.table.name == TABLE_DEFAULT
 }
 
+/// Its name in the kernel.
+pub(super) fn name(spec: &SetSpec) -> Option<SetName> {
+    named(spec).map(|(set, _)| set)
+}
+
 fn named(spec: &SetSpec) -> Option<(SetName, SetShape)> {
     let Home::Nft(table) = &spec.home else { return None };
     let field = |dimension: &Dimension| {
@@ -268,7 +273,7 @@ fn named(spec: &SetSpec) -> Option<(SetName, SetShape)> {
     Some((SetName { table: table.clone(), name: spec.name.clone() }, shape))
 }
 
-fn key_of(element: &Element) -> Option<Key> {
+pub(super) fn key_of(element: &Element) -> Option<Key> {
     let value = |part: &Part| {
         Some(match part {
             Part::Addr(addr) => Value::Addr(*addr),

@@ -1,0 +1,126 @@
+//! Elements without a clock that an earlier run, ended by force, left in sets that nfa manages: no
+//! kernel ever takes them out. What no flow has claimed after a while goes.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use super::{Keeper, State, ipset, nft};
+use crate::effect::{Live, SetId};
+use crate::netlink::{Client, Error, ipset as kernel_ipset, nftables};
+use crate::target::set::{Home, SetSpec, Sets};
+use crate::time::Timestamp;
+
+/// How long a flow of the earlier run has to be seen again: as long as a silent TCP connection is
+/// taken to be alive.
+const GRACE: Duration = Duration::from_secs(300);
+/// Most elements kept in mind, of about 100 bytes each; what is beyond stays in its set.
+const LEFTOVERS_MAX: usize = 16_384;
+
+/// An element as its kind of set has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Leftover {
+    Ipset(kernel_ipset::Entry),
+    Nft(nftables::Key),
+}
+
+/// What was found in sets when they were taken over, by set, and when it goes: none until the
+/// first look.
+#[derive(Debug, Default)]
+pub(super) struct Leftovers(BTreeMap<SetId, (Option<Timestamp>, Vec<Leftover>)>);
+
+impl Leftovers {
+    /// Reads what is in a set that this run has not filled yet.
+    pub fn find(&mut self, client: &mut Client, id: SetId, spec: &SetSpec) -> Result<(), Error> {
+        if !spec.managed || spec.timeout.is_some() || spec.flush_on_create {
+            return Ok(());
+        }
+        let known: usize = self.0.values().map(|(_, found)| found.len()).sum();
+        let room = LEFTOVERS_MAX.saturating_sub(known);
+        let mut found = Vec::new();
+        let mut put = |leftover, timeout: Option<Duration>| {
+            // One that has a clock is not of nfa's making, and needs no help.
+            if timeout.unwrap_or_default().is_zero() && found.len() < room {
+                found.push(leftover);
+            }
+        };
+        match &spec.home {
+            Home::Ipset => kernel_ipset::dump(client, &spec.name, |member| {
+                put(Leftover::Ipset(member.entry), member.timeout);
+            })?,
+            Home::Nft(_) => {
+                let Some(set) = nft::name(spec) else { return Ok(()) };
+                let info = nftables::set(client, &set)?;
+                nftables::elements(client, &info, |element| {
+                    put(Leftover::Nft(element.key), element.left);
+                })?;
+            }
+        }
+        if !found.is_empty() {
+            self.0.insert(id, (None, found));
+        }
+        Ok(())
+    }
+
+    /// The sets whose time has come, with what was in them.
+    fn due(&mut self, now: Timestamp) -> Vec<(SetId, Vec<Leftover>)> {
+        let is_due = |_: &SetId, (due, _): &mut (Option<Timestamp>, Vec<Leftover>)| {
+            *due.get_or_insert_with(|| now.after(GRACE)) <= now
+        };
+        self.0.extract_if(.., is_due).map(|(id, (_, found))| (id, found)).collect()
+    }
+
+    /// A set is kept no more.
+    pub fn forget(&mut self, id: SetId) {
+        self.0.remove(&id);
+    }
+}
+
+impl Keeper {
+    /// Takes out what an earlier run left and no flow of this one has claimed in time.
+    pub(super) fn clear_leftovers<'e>(
+        &mut self,
+        sets: &Sets,
+        elements: impl Iterator<Item = Live<'e>> + Clone,
+        now: Timestamp,
+        mut tell: impl FnMut(String),
+    ) {
+        for (id, found) in self.leftovers.due(now) {
+            let Some(spec) = sets.get(id) else { continue };
+            if !matches!(self.states.get(&id), Some(State::Ready(_))) {
+                continue; // it went, and what was in it with it
+            }
+            let of_set = elements.clone().filter(|live| live.set == id);
+            let wanted: HashSet<Leftover> = match &spec.home {
+                Home::Ipset => of_set
+                    .filter_map(|live| ipset::entry_of(live.element).map(Leftover::Ipset))
+                    .collect(),
+                Home::Nft(_) => {
+                    of_set.filter_map(|live| nft::key_of(live.element).map(Leftover::Nft)).collect()
+                }
+            };
+            self.batch.set_tag(id.0.into());
+            let mut removed = 0u32;
+            for leftover in found.iter().filter(|leftover| !wanted.contains(leftover)) {
+                let pushed = match leftover {
+                    Leftover::Ipset(entry) => {
+                        kernel_ipset::delete(&mut self.batch, &spec.name, entry)
+                    }
+                    Leftover::Nft(key) => match nft::name(spec) {
+                        Some(set) => nftables::delete(&mut self.batch, &set, key),
+                        None => Ok(()),
+                    },
+                };
+                match pushed {
+                    Ok(()) => removed = removed.saturating_add(1),
+                    Err(error) => self.failures.note(id.0.into(), &error, now, &mut tell),
+                }
+            }
+            if removed > 0 {
+                tell(format!(
+                    "{spec}: taken out what an earlier run left and no flow wants: {removed}"
+                ));
+            }
+        }
+        self.commit(now, tell);
+    }
+}

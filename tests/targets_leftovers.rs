@@ -1,0 +1,86 @@
+//! What a run that was ended by force leaves in kernel sets, and what becomes of it. Needs root.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(unsafe_code)] // in tests/netlink/mod.rs: unshare(2), capset(2)
+#![allow(dead_code)] // the shared modules serve several tests
+
+mod netlink;
+mod rig;
+
+use std::time::Duration;
+
+use netlink::{namespace, run};
+use rig::{Rig, handshake, ipset_elements, nft_elements};
+
+const CLIENT: &str = "192.168.1.10 5000";
+const PEER: &str = "203.0.113.9 6881";
+const PEER_IN_SET: &str = "192.168.1.10 . tcp . 6881 . 203.0.113.9";
+
+/// A run that was ended by force leaves elements; those without a clock are taken out by the next
+/// one, unless a flow claims them.
+#[test]
+fn what_an_earlier_run_left_goes_unless_it_is_claimed() {
+    let Some(()) = namespace() else { return };
+    let configuration = |more: &str| {
+        format!(
+            r#"{{"targets": {{
+              "i": {{"target_type": "ipset", "set_name": "i", "set_family": "ipv4",
+                     "type": "hash:ip,port", "managed": true{more}}},
+              "n": {{"target_type": "nftset", "set_name": "n", "set_family": "ipv4", "managed": true{more},
+                     "type": ["local_addr", "ip_proto", "other_port", "other_addr"]}},
+              "users": {{"target_type": "ipset", "set_name": "u", "set_family": "ipv4"}}}},
+            "actions": {{"a": {{"criteria": "protocol == 'bittorrent';",
+                               "targets": ["i", "n", "users"]}}}}}}"#
+        )
+    };
+    let held = || (ipset_elements("i.v4"), nft_elements("inet nfa n.v4"), ipset_elements("u.v4"));
+    let claimed = || {
+        (
+            vec!["203.0.113.9,tcp:6881".to_owned()],
+            vec![PEER_IN_SET.to_owned()],
+            vec!["192.0.2.1".to_owned(), "203.0.113.9".to_owned()],
+        )
+    };
+    run("ipset create u.v4 hash:ip");
+    run("ipset add u.v4 192.0.2.1");
+    let mut rig = Rig::new(&configuration(""));
+    rig.tcp(CLIENT, PEER, &handshake());
+    rig.tcp("192.168.1.10 5001", "203.0.113.8 6881", &handshake());
+    let all = held();
+    assert_eq!((all.0.len(), all.1.len(), all.2.len()), (2, 2, 3));
+    drop(rig); // SIGKILL: nothing is tidied up
+
+    let mut rig = Rig::new(&configuration(""));
+    rig.tcp(CLIENT, PEER, &handshake());
+    rig.restore();
+    rig.now = rig.now.after(Duration::from_secs(290));
+    rig.restore();
+    assert_eq!(held(), all, "the others have five minutes");
+    rig.tcp(CLIENT, PEER, b"x");
+    rig.now = rig.now.after(Duration::from_secs(10));
+    rig.restore();
+    let mut expected = claimed();
+    expected.2.insert(1, "203.0.113.8".to_owned()); // a set of the user's own is left alone
+    assert_eq!(held(), expected);
+    let said: Vec<String> = ["ipset i.v4", "nft set inet nfa n.v4"]
+        .map(|set| format!("{set}: taken out what an earlier run left and no flow wants: 1"))
+        .into();
+    assert_eq!((rig.keeper.failures(), rig.told()), (0, said));
+    // Once is all: what others add later is theirs.
+    run("ipset add i.v4 192.0.2.7,tcp:1");
+    rig.now = rig.now.after(Duration::from_secs(600));
+    rig.restore();
+    assert_eq!(ipset_elements("i.v4").len(), 2);
+    drop(rig);
+
+    // With timeouts the kernel does it.
+    run("ipset destroy i.v4");
+    let mut rig = Rig::new(&configuration(r#", "ttl": 900"#));
+    rig.tcp(CLIENT, PEER, &handshake());
+    drop(rig);
+    let mut rig = Rig::new(&configuration(r#", "ttl": 900"#));
+    rig.restore();
+    rig.now = rig.now.after(Duration::from_secs(301));
+    rig.restore();
+    assert_eq!(ipset_elements("i.v4").len(), 1);
+    assert_eq!((rig.keeper.failures(), rig.told()), (0, Vec::new()));
+}
