@@ -1,5 +1,6 @@
 //! `nfa run`: the daemon.
 
+use std::collections::BTreeSet;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use nfa::capture::{CaptureError, LiveCapture, SNAPLEN};
 use nfa::config::{Config, INTERFACE_DEFAULT, Severity};
+use nfa::effect::SetId;
 use nfa::engine::{Engine, Limits, Output};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
@@ -56,6 +58,8 @@ struct Daemon {
     output: Output,
     locals: Vec<Network>,
     undecodable: u32,
+    /// Why sets are not filled that ask for it by their names, as it was told.
+    refused: BTreeSet<String>,
 }
 
 fn run(options: Options) -> Result<Outcome, Failure> {
@@ -97,8 +101,11 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         output: Output::default(),
         locals: Vec::new(),
         undecodable: 0,
+        refused: BTreeSet::new(),
     };
+    daemon.search();
     daemon.prepare();
+    daemon.adopt_sets();
     let result = daemon.serve(&signals);
     daemon.close();
     result
@@ -292,6 +299,41 @@ impl Daemon {
         keeper.notice(self.engine.sets(), elements, sys::monotonic(), |line| {
             log.write(Level::Warning, &line);
         });
+        self.adopt_sets();
+    }
+
+    /// Looks for sets that ask by their names to be filled, if the configuration wants it.
+    fn search(&mut self) {
+        let (adopts, log) = (self.engine.config().adopts, &mut self.log);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.search(adopts, |line| log.write(Level::Warning, &line));
+        }
+    }
+
+    /// Takes what the search has found, if it is not what was found before.
+    fn adopt_sets(&mut self) {
+        let Some(keeper) = &mut self.keeper else { return };
+        let Some(found) = keeper.news() else { return };
+        if !self.engine.config().adopted.are(&found.sets) {
+            let before = self.engine.live_sets().to_vec();
+            self.engine.adopt_sets(found.sets, &mut self.output);
+            let (sets, log) = (self.engine.sets(), &mut self.log);
+            // A set that has gone takes no changes; one that has come must be known before it does.
+            keeper.retire(sets, self.engine.live_sets(), |line| log.write(Level::Warning, &line));
+            let live = self.engine.live_sets().iter();
+            let new: Vec<SetId> = live.filter(|id| !before.contains(id)).copied().collect();
+            for spec in new.iter().filter_map(|id| sets.get(*id)) {
+                log.write(Level::Info, &format!("{spec} is filled because of its name"));
+            }
+            keeper.prepare(sets, &new, |line| log.write(Level::Error, &line));
+            self.send();
+        }
+        let of_names = self.engine.config().adopted.refused().iter();
+        let refused: BTreeSet<String> = found.refused.iter().chain(of_names).cloned().collect();
+        for line in refused.difference(&self.refused) {
+            self.log.write(Level::Warning, line);
+        }
+        self.refused = refused;
     }
 
     fn prepare(&mut self) {
@@ -332,6 +374,7 @@ impl Daemon {
             });
             keeper.summarize(now, |line| log.write(Level::Warning, &line));
         }
+        self.adopt_sets();
         Ok(())
     }
 
@@ -356,10 +399,18 @@ impl Daemon {
 
     /// A configuration that cannot be used leaves the old one in force.
     fn reload(&mut self) {
-        let Some((config, catalogue)) = load(&self.options, &self.path, &mut self.log) else {
+        let Some((mut config, catalogue)) = load(&self.options, &self.path, &mut self.log) else {
             self.log.write(Level::Error, "the old configuration stays in force");
             return;
         };
+        if let Some(keeper) = &mut self.keeper {
+            let log = &mut self.log;
+            keeper.search(config.adopts, |line| log.write(Level::Warning, &line));
+            // Those that nfa made for targets go with them.
+            let mut found = keeper.found().sets;
+            found.retain(|set| !self.engine.config().sets.makes(&set.spec));
+            config.adopt(found, &catalogue);
+        }
         let interfaces = interfaces(&self.options, &config);
         self.engine.reload(config, Arc::new(catalogue), interfaces.clone(), &mut self.output);
         self.take_interfaces(&interfaces);

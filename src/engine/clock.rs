@@ -2,7 +2,6 @@
 
 use super::{Engine, Output};
 use crate::config::Config;
-use crate::flow::{FlowId, Stage};
 use crate::policy::Timetable;
 use crate::time::Timestamp;
 
@@ -56,24 +55,14 @@ impl Engine {
         self.find_boundary();
     }
 
-    /// Evaluates every live flow again if other actions are in force now. Flows without a name are
-    /// left out: they are evaluated when they get one.
+    /// Evaluates every live flow again if other actions are in force now.
     pub(super) fn cross_boundary(&mut self, out: &mut Output) {
         self.turn_page();
         if !std::mem::take(&mut self.turned) {
             return;
         }
         self.find_boundary();
-        let mut flows: Vec<(Timestamp, FlowId)> =
-            self.table.iter().map(|(id, flow)| (flow.last_seen, id)).collect();
-        // The table's lists go by the time that a flow was last seen.
-        flows.sort_by_key(|(last_seen, _)| *last_seen);
-        for (_, id) in flows {
-            if self.table.get(id).is_some_and(|flow| flow.detection.stage != Stage::Undecided) {
-                self.evaluate(id, out);
-            }
-            self.table.touch(id);
-        }
+        self.evaluate_named(out);
     }
 
     /// Brings the timetable up to date.

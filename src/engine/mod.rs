@@ -5,6 +5,7 @@ mod clock;
 mod detect;
 mod elements;
 mod explain;
+mod review;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -256,7 +257,7 @@ impl Engine {
             let same = self.interfaces.iter().position(|new| Some(&new.name) == name);
             same.and_then(|number| u8::try_from(number).ok()).unwrap_or(u8::MAX)
         };
-        let ids = self.table.ids();
+        let ids = self.by_age();
         for id in &ids {
             if let Some(flow) = self.table.get_mut(*id) {
                 flow.interface = renumbered(flow.interface);
@@ -350,7 +351,7 @@ impl Engine {
     }
 
     fn adopt(&mut self, config: Config) {
-        self.set_ids = self.sets.adopt(&config.sets);
+        self.set_ids = self.sets.adopt(&config.sets, &self.set_ids);
         self.stream_ids = self.streams.adopt(&config.streams);
         self.config = config;
         self.open_timetable();
