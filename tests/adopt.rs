@@ -60,6 +60,8 @@ fn a_name_is_an_action_an_application_a_protocol_or_a_category() {
         ("netify.youtube", Some(("netify.youtube", "application == 'netify.youtube';"))),
         // A protocol.
         ("bittorrent", Some(("bittorrent", "protocol == 'BitTorrent';"))),
+        // Both.
+        ("ssh", Some(("ssh", "application == 'netify.ssh' || protocol == 'SSH';"))),
         ("http-s", Some(("http-s", "protocol == 'HTTP/S';"))),
         // A category of applications, one of protocols.
         ("social-media", Some(("social-media", "category == 'social-media';"))),

@@ -14,7 +14,7 @@ use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::net::Network;
 use nfa::sys::{self, Interest, LinkWatch, PollFd, Signal, SignalFd};
-use nfa::target::{Clock, Keeper, Recorder};
+use nfa::target::{ADOPTED_MAX, Clock, Keeper, Recorder};
 use nfa::time::Timestamp;
 use nfa::wire;
 
@@ -30,12 +30,16 @@ pub static RUN: Command = Command {
     run,
 };
 
-/// Between two rounds of house-keeping: lost interfaces, lost elements, changed addresses.
-const HOUSEKEEPING: Duration = Duration::from_secs(1);
+/// Between two rounds of house-keeping: lost interfaces, lost elements, changed addresses. What it
+/// finds has been dealt with within a second of its happening.
+const HOUSEKEEPING: Duration = Duration::from_millis(900);
 /// Frames taken from one interface before the others get their turn.
 const FRAMES_PER_TURN: usize = 512;
 /// Effects that are sent before more frames are read.
 const EFFECTS_PER_SEND: usize = 200;
+
+/// Most lines about sets that ask in vain to be filled: as many as there can be at a time.
+const REFUSED_MAX: usize = 2 * ADOPTED_MAX;
 
 /// An interface of the configuration and its capture, while there is one.
 struct Source {
@@ -58,7 +62,7 @@ struct Daemon {
     output: Output,
     locals: Vec<Network>,
     undecodable: u32,
-    /// Why sets are not filled that ask for it by their names, as it was told.
+    /// Why sets are not filled that ask for it by their names: told once for a configuration.
     refused: BTreeSet<String>,
 }
 
@@ -329,11 +333,11 @@ impl Daemon {
             self.send();
         }
         let of_names = self.engine.config().adopted.refused().iter();
-        let refused: BTreeSet<String> = found.refused.iter().chain(of_names).cloned().collect();
-        for line in refused.difference(&self.refused) {
-            self.log.write(Level::Warning, line);
+        for line in found.refused.iter().chain(of_names) {
+            if self.refused.len() < REFUSED_MAX && self.refused.insert(line.clone()) {
+                self.log.write(Level::Warning, line);
+            }
         }
-        self.refused = refused;
     }
 
     fn prepare(&mut self) {
@@ -411,6 +415,7 @@ impl Daemon {
             found.retain(|set| !self.engine.config().sets.makes(&set.spec));
             config.adopt(found, &catalogue);
         }
+        self.refused.clear();
         let interfaces = interfaces(&self.options, &config);
         self.engine.reload(config, Arc::new(catalogue), interfaces.clone(), &mut self.output);
         self.take_interfaces(&interfaces);

@@ -156,7 +156,8 @@ impl Config {
     }
 }
 
-/// What the name of a set stands for: the first of these that is called so.
+/// What the name of a set stands for: an action, an application (and the protocol that is called as
+/// it), a protocol, a category; the first of these that is called so.
 fn meaning<'a>(
     subject: &str,
     mut actions: impl Iterator<Item = &'a Action>,
@@ -171,11 +172,19 @@ fn meaning<'a>(
     let resolved = catalogue.resolve(subject).and_then(|id| catalogue.app(id));
     let resolved = resolved.filter(|app| is(app.tag) || is(app.short_name()));
     let app = resolved.or_else(|| catalogue.iter().find(|app| is(app.tag) || is(app.short_name())));
-    if let Some(app) = app {
-        return Some(Meaning::Criteria(format!("application == '{}';", app.tag)));
-    }
-    if let Some(protocol) = protocols().find(|protocol| is(protocol.name)) {
-        return Some(Meaning::Criteria(format!("protocol == '{}';", protocol.name)));
+    let protocol = protocols().find(|protocol| is(protocol.name));
+    let text = match (app, protocol) {
+        (Some(app), None) => format!("application == '{}';", app.tag),
+        (None, Some(protocol)) => format!("protocol == '{}';", protocol.name),
+        // One name, one thing: who writes `nfa.bittorrent.v4` means the swarms of BitTorrent, not
+        // only its maker's web site.
+        (Some(app), Some(protocol)) => {
+            format!("application == '{}' || protocol == '{}';", app.tag, protocol.name)
+        }
+        (None, None) => String::new(),
+    };
+    if !text.is_empty() {
+        return Some(Meaning::Criteria(text));
     }
     let mut category = None;
     Vocabularies { catalogue, lists }.each(Vocabulary::Category, &mut |tag, _| {

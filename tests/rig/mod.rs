@@ -45,7 +45,8 @@ pub fn catalogue() -> Catalogue {
     let findings = catalogue.add_signatures(
         Path::new("test"),
         "app:124:netify.youtube\ndom:124:youtube.com\napp:10302:netify.tiktok\n\
-         dom:10302:tiktok.com\napp:189:netify.zoom\ndom:189:zoom.us\n",
+         dom:10302:tiktok.com\napp:189:netify.zoom\ndom:189:zoom.us\n\
+         app:1:netify.ssh\ndom:1:ssh.com\n",
     );
     assert!(findings.is_empty(), "{findings:?}");
     catalogue
