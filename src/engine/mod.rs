@@ -5,6 +5,7 @@ mod clock;
 mod detect;
 mod elements;
 mod explain;
+mod frames;
 mod review;
 
 use std::collections::VecDeque;
@@ -28,6 +29,7 @@ use clock::WallClock;
 use detect::{Detector, Progress};
 use elements::Elements;
 pub use explain::{Explained, Fired};
+pub use frames::{Frames, UNWANTED_AFTER};
 
 /// Bounds and habits of an engine.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +45,9 @@ pub struct Limits {
     pub idle: Option<IdleTimeouts>,
     /// Hand every ended flow to the caller.
     pub keep_ended: bool,
+    /// Packets after which the frames of a decided flow are called unwanted; `None`: never, which
+    /// suits a caller that cannot leave them out.
+    pub unwanted_after: Option<u32>,
 }
 
 impl Default for Limits {
@@ -53,6 +58,7 @@ impl Default for Limits {
             hints_max: crate::hints::HINTS_MAX_DEFAULT,
             idle: Some(IdleTimeouts::default()),
             keep_ended: false,
+            unwanted_after: None,
         }
     }
 }
@@ -86,6 +92,8 @@ pub struct Output {
     pub effects: Vec<Effect>,
     /// Flows that have ended, if the limits say to keep them.
     pub ended: Vec<Ended>,
+    /// Changes of what the capture need not hand on.
+    pub frames: Vec<Frames>,
 }
 
 /// What an engine has counted since it was made. 32 bits each: they wrap, and whoever shows a
@@ -205,6 +213,11 @@ impl Engine {
             self.detect(id, packet, direction, out);
         }
         self.learn(id, packet, direction);
+        if let Some(after) = self.limits.unwanted_after
+            && let Some(flow) = self.table.get_mut(id)
+        {
+            out.frames.extend(frames::renounce(flow, after));
+        }
         self.table.touch(id);
     }
 
@@ -485,6 +498,7 @@ impl Engine {
         if flow.detection.gathering.is_some() {
             self.gatherings = self.gatherings.saturating_sub(1);
         }
+        out.frames.extend(frames::forget(&flow));
         for number in std::mem::take(&mut flow.held) {
             match reason {
                 Reason::Evicted => self.elements.abandon(number, &mut out.effects),
