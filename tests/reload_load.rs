@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use netlink::{namespace, run};
@@ -351,10 +351,43 @@ fn make_their_sets() {
     }
 }
 
-/// The daemon, and who sends what it listens to.
+/// All flows send in turn, one after the other, until this is dropped.
+struct Traffic {
+    stop: Arc<AtomicBool>,
+    sender: Option<JoinHandle<()>>,
+}
+
+impl Traffic {
+    /// About 10,000 packets a second, five of each flow.
+    fn start(tuples: Vec<Tuple>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let sockets = LOCAL.map(|addr| UdpSocket::bind((addr, 40000)).unwrap());
+        let sender = thread::spawn(move || {
+            for few in tuples.chunks(10).cycle().take_while(|_| !stopped.load(Ordering::Relaxed)) {
+                for tuple in few {
+                    let payload = if tuple.torrent { PING } else { INVITE };
+                    let socket = &sockets[usize::from(tuple.other.is_ipv6())];
+                    socket.send_to(payload, tuple.other).unwrap();
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        Traffic { stop, sender: Some(sender) }
+    }
+}
+
+impl Drop for Traffic {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        drop(self.sender.take().map(JoinHandle::join));
+    }
+}
+
+/// The daemon, and what it listens to.
 struct World {
     daemon: Daemon,
-    sockets: [UdpSocket; 2],
+    traffic: Traffic,
     tuples: Vec<Tuple>,
     client: Client,
 }
@@ -366,30 +399,19 @@ impl World {
         let folder = std::env::temp_dir().join(format!("nfa-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("nfa.json"), &configurations()[0]).unwrap();
+        let tuples: Vec<Tuple> = (0..FLOWS).map(Tuple::of).collect();
         World {
             daemon: Daemon::start(folder),
-            sockets: LOCAL.map(|addr| UdpSocket::bind((addr, 40000)).unwrap()),
-            tuples: (0..FLOWS).map(Tuple::of).collect(),
+            traffic: Traffic::start(tuples.clone()),
+            tuples,
             client: Client::open().unwrap(),
         }
     }
 
-    /// A packet of each flow.
-    fn send(&self) {
-        for tuple in &self.tuples {
-            let payload = if tuple.torrent { PING } else { INVITE };
-            let socket = &self.sockets[usize::from(tuple.other.is_ipv6())];
-            socket.send_to(payload, tuple.other).unwrap();
-        }
-    }
-
     /// Waits until the sets are as expected, and says how long that took.
-    fn settle(&mut self, wanted: &Sets, sending: bool) -> Duration {
+    fn settle(&mut self, wanted: &Sets) -> Duration {
         let start = Instant::now();
         loop {
-            if sending {
-                self.send();
-            }
             let wrong = differences(&mut self.client, wanted, true);
             if wrong.is_empty() {
                 return start.elapsed();
@@ -406,7 +428,7 @@ fn fifty_reloads_lose_nothing_and_leave_nothing() {
     let mut world = World::new("reload");
     let configurations = configurations();
     let wanted = [0, 1].map(|now| expected(&world.tuples, now, false));
-    println!("{FLOWS} flows are in their sets after {:?}", world.settle(&wanted[0], true));
+    println!("{FLOWS} flows are in their sets after {:?}", world.settle(&wanted[0]));
 
     // What both want, looked at all the time by somebody else.
     let mut both = expected(&world.tuples, 0, true);
@@ -431,8 +453,7 @@ fn fifty_reloads_lose_nothing_and_leave_nothing() {
         let now = reload % 2;
         fs::write(world.daemon.folder.join("nfa.json"), &configurations[now]).unwrap();
         world.daemon.signal("HUP");
-        world.send(); // the flows go on, before, while and after it is read
-        let settled = world.settle(&wanted[now], false);
+        let settled = world.settle(&wanted[now]);
         (slowest, sum) = (slowest.max(settled), sum + settled);
         resident.push(world.daemon.resident());
     }
@@ -465,13 +486,13 @@ fn fifty_reloads_lose_nothing_and_leave_nothing() {
 fn sets_are_full_within_a_second_of_being_made() {
     let Some(()) = namespace() else { return };
     let mut world = World::new("adopt");
-    world.settle(&expected(&world.tuples, 0, false), true);
+    world.settle(&expected(&world.tuples, 0, false));
     let tuples = world.tuples.clone();
     let mut full = |commands: &[&str], name: &str, kind: &str, wants: Wants| {
         commands.iter().for_each(|command| drop(run(command)));
         let of = tuples.iter().filter(|tuple| wants(**tuple));
         let members = of.filter_map(|tuple| tuple.member(kind, false)).collect();
-        let took = world.settle(&Sets::from([(name.to_owned(), members)]), false);
+        let took = world.settle(&Sets::from([(name.to_owned(), members)]));
         println!("full {took:?} after {}", commands.join("; "));
         assert!(took < Duration::from_secs(1) + BUSY, "{commands:?}: {took:?}");
     };
