@@ -257,7 +257,7 @@ impl Keeper {
         self.commit(now, &mut tell);
         self.restore_ipset(sets, elements.clone(), now, &mut tell);
         let kept = self.kept(sets, |home| matches!(home, Home::Nft(_)));
-        if kept.is_empty() && !self.search.is_on {
+        if kept.is_empty() && !self.search.wants_nft() {
             return;
         }
         self.notice(sets, elements.clone(), now, &mut tell);

@@ -7,15 +7,16 @@ use crate::target::adopt::Found;
 #[derive(Debug, Default)]
 pub(super) struct Search {
     /// The configuration wants it.
-    pub is_on: bool,
+    is_on: bool,
     ipset: Found,
     nft: Found,
     /// Sets of nftables may have come or gone since they were read.
     nft_changed: bool,
     /// Something else was found than the last time somebody asked.
     is_news: bool,
-    /// The kernel answered that it has no ipset: it is not asked every second.
+    /// The kernel answered that it has no ipset, no nftables: it is not asked every second.
     no_ipset: bool,
+    no_nft: bool,
 }
 
 impl Search {
@@ -27,6 +28,11 @@ impl Search {
     /// Whether the sets of ipset are to be read.
     pub const fn wants_ipset(&self) -> bool {
         self.is_on && !self.no_ipset
+    }
+
+    /// Whether it matters what happens to sets of nftables.
+    pub const fn wants_nft(&self) -> bool {
+        self.is_on && !self.no_nft
     }
 
     /// The sets of ipset were read.
@@ -50,7 +56,7 @@ impl Search {
     /// All there are. Reads the sets of nftables if need be; if they cannot be read now, then the
     /// next time.
     pub fn found(&mut self, client: &mut Client) -> Found {
-        if self.is_on && self.nft_changed {
+        if self.wants_nft() && self.nft_changed {
             match nftables::sets(client) {
                 Ok(sets) => {
                     let found = Found::among_nft_sets(&sets);
@@ -58,8 +64,7 @@ impl Search {
                     self.nft = found;
                     self.nft_changed = false;
                 }
-                // A kernel without nftables has no sets there.
-                Err(error) => self.nft_changed = !error.is_unsupported(),
+                Err(error) => self.no_nft = error.is_unsupported(),
             }
         }
         self.ipset.and(&self.nft)
@@ -67,7 +72,7 @@ impl Search {
 
     /// All there are, if they are others than the last time.
     pub fn news(&mut self, client: &mut Client) -> Option<Found> {
-        if !self.is_on || !(self.is_news || self.nft_changed) {
+        if !self.is_on || !(self.is_news || (self.nft_changed && !self.no_nft)) {
             return None;
         }
         let found = self.found(client);
