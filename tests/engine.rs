@@ -292,6 +292,18 @@ fn a_reload_sends_only_differences() {
 }
 
 #[test]
+fn flows_end_in_time_after_a_reload() {
+    let mut world = World::new("{}", Limits::default());
+    world.udp(CLIENT, "203.0.113.1:5000", b"first");
+    world.udp(CLIENT, "203.0.113.2:5000", b"second");
+    world.wait(20);
+    world.udp(CLIENT, "203.0.113.1:5000", b"and again");
+    world.reload("{}");
+    world.wait(12);
+    assert_eq!(world.engine.flows().len(), 1, "30 s after its last packet the second has ended");
+}
+
+#[test]
 fn what_a_reload_takes_out_goes_whether_it_lingers_or_flows_are_left_alone() {
     let without = r#"{"reprocess_flows": false}"#;
     for option in [r#""linger": 600"#, r#""linger": 0"#] {

@@ -108,7 +108,7 @@ fn every_key(schema: &Value) -> Value {
             }
             "target_globals" => {
                 let labels = full(schema, &part["properties"]["ctlabel"]);
-                serde_json::json!({ "ctlabel": labels })
+                serde_json::json!({ "adopt": true, "ctlabel": labels })
             }
             _ => sample(schema, part),
         };

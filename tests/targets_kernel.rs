@@ -443,11 +443,11 @@ fn ipset_elements_are_back_within_a_second_whatever_others_do() {
     rig.restore();
     assert_eq!(ipset_elements("theirs.v4"), ["203.0.113.9"]);
     run("ipset destroy theirs.v4");
-    run("ipset create theirs.v4 hash:net");
+    run("ipset create theirs.v4 hash:ip,port");
     rig.restore();
     rig.restore();
     run("ipset destroy theirs.v4");
-    run("ipset create theirs.v4 hash:ip");
+    run("ipset create theirs.v4 hash:net"); // takes addresses too
     rig.restore();
     assert_eq!(ipset_elements("theirs.v4"), ["203.0.113.9"]);
     assert_eq!(
@@ -455,7 +455,7 @@ fn ipset_elements_are_back_within_a_second_whatever_others_do() {
         [
             "ipset theirs.v4 has gone; it is filled once it is back",
             "ipset theirs.v4 is there now",
-            "ipset theirs.v4 is hash:net family inet, expected hash:ip family inet: not filled",
+            "ipset theirs.v4 is hash:ip,port family inet, expected hash:ip family inet: not filled",
             "ipset theirs.v4 is there now"
         ]
     );

@@ -1,5 +1,6 @@
 //! `nfa run`: the daemon.
 
+use std::collections::BTreeSet;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,12 +10,13 @@ use nfa::capture::{
     CaptureError, FilterError, FlowFilter, LiveCapture, SNAPLEN, drop_bare_acknowledgements,
 };
 use nfa::config::{Config, INTERFACE_DEFAULT, Severity};
+use nfa::effect::SetId;
 use nfa::engine::{Engine, Frames, Limits, Output, Question, UNWANTED_AFTER};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::net::Network;
 use nfa::sys::{self, Interest, LinkWatch, PollFd, Signal, SignalFd};
-use nfa::target::{Clock, Keeper, Newcomer, Recorder};
+use nfa::target::{ADOPTED_MAX, Clock, Keeper, Newcomer, Recorder};
 use nfa::time::Timestamp;
 use nfa::wire;
 
@@ -30,12 +32,16 @@ pub static RUN: Command = Command {
     run,
 };
 
-/// Between two rounds of house-keeping: lost interfaces, lost elements, changed addresses.
-const HOUSEKEEPING: Duration = Duration::from_secs(1);
+/// Between two rounds of house-keeping: lost interfaces, lost elements, changed addresses. What it
+/// finds has been dealt with within a second of its happening.
+const HOUSEKEEPING: Duration = Duration::from_millis(900);
 /// Frames taken from one interface before the others get their turn.
 const FRAMES_PER_TURN: usize = 512;
 /// Effects that are sent before more frames are read.
 const EFFECTS_PER_SEND: usize = 200;
+
+/// Most lines about sets that ask in vain to be filled: as many as there can be at a time.
+const REFUSED_MAX: usize = 2 * ADOPTED_MAX;
 
 /// An interface of the configuration and its capture, while there is one.
 struct Source {
@@ -60,6 +66,8 @@ struct Daemon {
     output: Output,
     locals: Vec<Network>,
     undecodable: u32,
+    /// Why sets are not filled that ask for it by their names: told once for a configuration.
+    refused: BTreeSet<String>,
 }
 
 fn run(options: Options) -> Result<Outcome, Failure> {
@@ -104,8 +112,11 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         output: Output::default(),
         locals: Vec::new(),
         undecodable: 0,
+        refused: BTreeSet::new(),
     };
+    daemon.search();
     daemon.prepare();
+    daemon.adopt_sets();
     let result = daemon.serve(&signals);
     daemon.close();
     result
@@ -358,6 +369,41 @@ impl Daemon {
             Newcomer::Connection(tuples) => engine.connection_began(tuples, output),
             Newcomer::Any => engine.renew_all(output),
         });
+        self.adopt_sets();
+    }
+
+    /// Looks for sets that ask by their names to be filled, if the configuration wants it.
+    fn search(&mut self) {
+        let (adopts, log) = (self.engine.config().adopts, &mut self.log);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.search(adopts, |line| log.write(Level::Warning, &line));
+        }
+    }
+
+    /// Takes what the search has found, if it is not what was found before.
+    fn adopt_sets(&mut self) {
+        let Some(keeper) = &mut self.keeper else { return };
+        let Some(found) = keeper.news() else { return };
+        if !self.engine.config().adopted.are(&found.sets) {
+            let before = self.engine.live_sets().to_vec();
+            self.engine.adopt_sets(found.sets, &mut self.output);
+            let (sets, log) = (self.engine.sets(), &mut self.log);
+            // A set that has gone takes no changes; one that has come must be known before it does.
+            keeper.retire(sets, self.engine.live_sets(), |line| log.write(Level::Warning, &line));
+            let live = self.engine.live_sets().iter();
+            let new: Vec<SetId> = live.filter(|id| !before.contains(id)).copied().collect();
+            for spec in new.iter().filter_map(|id| sets.get(*id)) {
+                log.write(Level::Info, &format!("{spec} is filled because of its name"));
+            }
+            keeper.prepare(sets, &new, |line| log.write(Level::Error, &line));
+            self.send();
+        }
+        let of_names = self.engine.config().adopted.refused().iter();
+        for line in found.refused.iter().chain(of_names) {
+            if self.refused.len() < REFUSED_MAX && self.refused.insert(line.clone()) {
+                self.log.write(Level::Warning, line);
+            }
+        }
     }
 
     fn prepare(&mut self) {
@@ -403,6 +449,7 @@ impl Daemon {
                 self.engine.renew_some(&mut self.output);
             }
         }
+        self.adopt_sets();
         Ok(())
     }
 
@@ -427,10 +474,19 @@ impl Daemon {
 
     /// A configuration that cannot be used leaves the old one in force.
     fn reload(&mut self) {
-        let Some((config, catalogue)) = load(&self.options, &self.path, &mut self.log) else {
+        let Some((mut config, catalogue)) = load(&self.options, &self.path, &mut self.log) else {
             self.log.write(Level::Error, "the old configuration stays in force");
             return;
         };
+        if let Some(keeper) = &mut self.keeper {
+            let log = &mut self.log;
+            keeper.search(config.adopts, |line| log.write(Level::Warning, &line));
+            // Those that nfa made for targets go with them.
+            let mut found = keeper.found().sets;
+            found.retain(|set| !self.engine.config().sets.makes(&set.spec));
+            config.adopt(found, &catalogue);
+        }
+        self.refused.clear();
         let interfaces = interfaces(&self.options, &config);
         self.engine.reload(config, Arc::new(catalogue), interfaces.clone(), &mut self.output);
         self.take_interfaces(&interfaces);

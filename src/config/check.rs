@@ -72,7 +72,7 @@ impl<'a> Check<'a> {
         root.value("$schema"); // for editors
         root.number("version", VERSION, VERSION);
         let defaults = self.object_at(root, "target_defaults");
-        let labels = LabelNames::read(root.child("target_globals"));
+        let labels = self.globals(root);
         for (name, target) in root.members("targets") {
             let slot = self.target(target, name, defaults, &labels);
             self.targets.insert(name, slot);
@@ -99,6 +99,14 @@ impl<'a> Check<'a> {
             .number("flows_max", 16, FLOWS_MOST)
             .and_then(|flows_max| usize::try_from(flows_max).ok());
         root.report_unknown_keys();
+    }
+
+    fn globals(&mut self, root: &Object<'a>) -> LabelNames {
+        let Some(globals) = root.child("target_globals") else { return LabelNames::read(None) };
+        self.config.adopts = globals.flag("adopt", false);
+        let labels = LabelNames::read(globals.child("ctlabel"));
+        globals.report_unknown_keys();
+        labels
     }
 
     fn object_at(&self, root: &Object<'a>, key: &'static str) -> Option<&'a Map<String, Value>> {

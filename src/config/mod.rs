@@ -1,11 +1,13 @@
 //! The configuration: read as written, checked, every problem reported, none fatal that need not
 //! be (spec sections 1 and 6).
 
+mod adopt;
 mod check;
 mod locate;
 mod schedule;
 mod syntax;
 
+pub use adopt::Adopted;
 pub use locate::Position;
 pub use syntax::SyntaxError;
 
@@ -53,6 +55,10 @@ pub struct Config {
     pub reprocess_flows: bool,
     /// Where schedules are read off the clock: the zone it names, else the system's.
     pub zone: Zone,
+    /// Fill sets because of their names ([`Config::adopt`]).
+    pub adopts: bool,
+    /// Those that are filled so.
+    pub adopted: Adopted,
 }
 
 /// A target and its key in the configuration.

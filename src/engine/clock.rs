@@ -2,7 +2,6 @@
 
 use super::{Engine, Output};
 use crate::config::Config;
-use crate::flow::{FlowId, Stage};
 use crate::policy::Timetable;
 use crate::time::Timestamp;
 
@@ -61,29 +60,14 @@ impl Engine {
         self.find_boundary();
     }
 
-    /// Evaluates every live flow again if other actions are in force now. Flows without a name are
-    /// left out: they are evaluated when they get one.
+    /// Evaluates every live flow again if other actions are in force now.
     pub(super) fn cross_boundary(&mut self, out: &mut Output) {
         self.turn_page();
         if !std::mem::take(&mut self.turned) {
             return;
         }
         self.find_boundary();
-        for id in self.by_age() {
-            if self.table.get(id).is_some_and(|flow| flow.detection.stage != Stage::Undecided) {
-                self.evaluate(id, out);
-            }
-            self.table.touch(id, self.now);
-        }
-    }
-
-    /// Every flow, the one whose last packet is the oldest first: the table's lists go by that, so
-    /// flows are touched in this order.
-    pub(super) fn by_age(&self) -> Vec<FlowId> {
-        let mut flows: Vec<(Timestamp, FlowId)> =
-            self.table.iter().map(|(id, flow)| (flow.last_seen, id)).collect();
-        flows.sort_by_key(|(last_seen, _)| *last_seen);
-        flows.into_iter().map(|(_, id)| id).collect()
+        self.evaluate_named(out);
     }
 
     /// Brings the timetable up to date.

@@ -8,6 +8,7 @@ mod explain;
 mod follow;
 mod frames;
 mod renew;
+mod review;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -341,10 +342,10 @@ impl Engine {
             self.reclassify(id);
             if self.config.reprocess_flows {
                 self.evaluate(id, out);
-                self.table.touch(id, self.now);
             } else {
                 self.release_unwanted(id, out);
             }
+            self.table.relist(id);
         }
         self.elements.forget_sets(&self.set_ids, &mut out.effects);
     }
@@ -357,7 +358,6 @@ impl Engine {
         for number in unwanted.collect::<Vec<u32>>() {
             elements.release(self.now, number, &mut out.effects);
         }
-        self.table.touch(id, self.now);
     }
 
     /// The addresses of the LAN have changed. Flows keep the sides they were given.
@@ -424,7 +424,7 @@ impl Engine {
     }
 
     fn adopt(&mut self, config: Config) {
-        self.set_ids = self.sets.adopt(&config.sets);
+        self.set_ids = self.sets.adopt(&config.sets, &self.set_ids);
         self.stream_ids = self.streams.adopt(&config.streams);
         self.config = config;
         self.open_timetable();

@@ -39,20 +39,17 @@ pub struct LabelNames {
 }
 
 impl LabelNames {
-    /// From `target_globals`; what is wrong with it is reported.
+    /// From `ctlabel` of `target_globals`; what is wrong with it is reported.
     pub fn read(globals: Option<Object<'_>>) -> Self {
         let mut most = BIT_MOST;
         let mut files: Vec<PathBuf> = FILES.iter().map(PathBuf::from).collect();
-        if let Some(globals) = &globals {
-            if let Some(object) = globals.child("ctlabel") {
-                let bits = object.number("max_bits", 0, BIT_MOST.into());
-                most = bits.and_then(|bits| u8::try_from(bits).ok()).unwrap_or(BIT_MOST);
-                if let Some(file) = object.text("connlabel_conf") {
-                    files = vec![PathBuf::from(file)];
-                }
-                object.report_unknown_keys();
+        if let Some(object) = &globals {
+            let bits = object.number("max_bits", 0, BIT_MOST.into());
+            most = bits.and_then(|bits| u8::try_from(bits).ok()).unwrap_or(BIT_MOST);
+            if let Some(file) = object.text("connlabel_conf") {
+                files = vec![PathBuf::from(file)];
             }
-            globals.report_unknown_keys();
+            object.report_unknown_keys();
         }
         LabelNames { files, most, names: OnceCell::new() }
     }

@@ -24,6 +24,13 @@ pub struct Fill {
     life: Life,
 }
 
+impl Fill {
+    /// Of flows of all interfaces, into one set.
+    pub fn only(set: SetId, life: Life) -> Self {
+        Fill { interface: InterfaceFilter::default(), sets: vec![set], life }
+    }
+}
+
 impl Target for Fill {
     fn apply(&self, hit: &Hit<'_>, sets: &Sets, wants: &mut Vec<Want>) {
         if !self.interface.holds(hit.interface) {

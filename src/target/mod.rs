@@ -1,5 +1,6 @@
 //! Targets: what a match of an action keeps up to date. One file per kind, one list of kinds.
 
+mod adopt;
 mod ctlabel;
 mod ctmark;
 mod fill;
@@ -12,6 +13,7 @@ mod set;
 mod sink;
 mod stream;
 
+pub use adopt::{ADOPTED_MAX, Adoptable, Found};
 pub use ctlabel::LabelNames;
 pub use keeper::{Keeper, Newcomer};
 pub use set::{Dimension, Family, Home, SetSpec, Sets};

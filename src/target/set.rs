@@ -188,26 +188,60 @@ impl Sets {
     }
 
     /// Takes the sets of a new configuration. Gives each one's number here, in their order: a set
-    /// known before keeps its number, one that has another key now gets a new one.
-    pub fn adopt(&mut self, new: &Sets) -> Vec<SetId> {
-        let adopted = new.iter().map(|(_, spec)| {
-            let known = self
-                .specs
-                .iter()
-                .position(|known| known.as_ref().is_some_and(|known| known.is_same_set(spec)));
-            match known.and_then(|at| Some((at, self.specs.get_mut(at)?))) {
-                Some((at, Some(known))) if known.shape == spec.shape => {
-                    known.clone_from(spec);
-                    SetId(u16::try_from(at).unwrap_or(u16::MAX))
+    /// known before keeps its number, one that has another key now gets a new one. `live`: those
+    /// of the configuration before; numbers of sets that were out of use already in its time are
+    /// given again.
+    pub fn adopt(&mut self, new: &Sets, live: &[SetId]) -> Vec<SetId> {
+        let position = |spec: &SetSpec| {
+            self.specs.iter().position(|known| known.as_ref().is_some_and(|k| k.is_same_set(spec)))
+        };
+        let known: Vec<Option<usize>> = new.iter().map(|(_, spec)| position(spec)).collect();
+        let mut unused = (0..self.specs.len())
+            .filter(|at| !known.contains(&Some(*at)) && !live.contains(&number(*at)))
+            .collect::<Vec<usize>>()
+            .into_iter();
+        let adopted = new.iter().zip(known).map(|((_, spec), known)| {
+            if let Some((at, slot)) = known.and_then(|at| Some((at, self.specs.get_mut(at)?))) {
+                if slot.as_ref().is_some_and(|known| known.shape == spec.shape) {
+                    *slot = Some(spec.clone());
+                    return number(at);
                 }
-                Some((_, known)) => {
-                    *known = None;
-                    self.push(spec.clone())
+                *slot = None;
+            }
+            match unused.next().and_then(|at| Some((at, self.specs.get_mut(at)?))) {
+                Some((at, slot)) => {
+                    *slot = Some(spec.clone());
+                    number(at)
                 }
                 None => self.push(spec.clone()),
             }
         });
         adopted.collect()
+    }
+
+    /// Whether that set is among them, whatever its key.
+    pub fn holds(&self, spec: &SetSpec) -> bool {
+        self.iter().any(|(_, known)| known.is_same_set(spec))
+    }
+
+    /// Whether that set is among them and nfa makes it.
+    pub fn makes(&self, spec: &SetSpec) -> bool {
+        self.iter().any(|(_, known)| known.managed && known.is_same_set(spec))
+    }
+
+    /// Takes out the newest, so that `most` are left.
+    pub fn truncate(&mut self, most: usize) {
+        self.specs.truncate(most);
+    }
+
+    /// How many numbers there are.
+    pub const fn len(&self) -> usize {
+        self.specs.len()
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.specs.is_empty()
     }
 
     /// The set of that number, unless another has taken its place.
@@ -222,10 +256,14 @@ impl Sets {
 
     fn push(&mut self, spec: SetSpec) -> SetId {
         // Each set needs a target of its own, so their number stays far below the bound.
-        let id = SetId(u16::try_from(self.specs.len()).unwrap_or(u16::MAX));
+        let id = number(self.specs.len());
         self.specs.push(Some(spec));
         id
     }
+}
+
+fn number(at: usize) -> SetId {
+    SetId(u16::try_from(at).unwrap_or(u16::MAX))
 }
 
 #[cfg(test)]
@@ -314,10 +352,23 @@ mod tests {
         let v4 = spec(Family::V4, &[Dimension::OtherAddr]);
         let v6 = spec(Family::V6, &[Dimension::OtherAddr]);
         let wider = spec(Family::V4, &[Dimension::OtherAddr, Dimension::OtherProtoPort]);
-        let mut known = Sets::default();
-        assert_eq!(known.adopt(&sets(&[v4.clone(), v6.clone()])), [SetId(0), SetId(1)]);
-        assert_eq!(known.adopt(&sets(std::slice::from_ref(&v6))), [SetId(1)]);
-        assert_eq!(known.adopt(&sets(&[wider, v6])), [SetId(2), SetId(1)]);
-        assert!(known.get(SetId(0)).is_none() && known.get(SetId(2)).is_some());
+        let (mut known, mut live) = (Sets::default(), Vec::new());
+        let mut adopt = |specs: &[SetSpec]| {
+            live = known.adopt(&sets(specs), &live);
+            let gone: Vec<bool> = (0..3).map(|id| known.get(SetId(id)).is_none()).collect();
+            (live.iter().map(|id| id.0).collect::<Vec<u16>>(), gone)
+        };
+        let only = std::slice::from_ref;
+        assert_eq!(adopt(&[v4.clone(), v6.clone()]), (vec![0, 1], vec![false, false, true]));
+        assert_eq!(adopt(&[wider.clone(), v6.clone()]), (vec![2, 1], vec![true, false, false]));
+        assert_eq!(adopt(only(&v6)), (vec![1], vec![true, false, false]), "still to be emptied");
+        assert_eq!(adopt(&[v6.clone(), wider]), (vec![1, 2], vec![true, false, false]));
+        // Numbers of long ago are given again.
+        assert_eq!(adopt(only(&v6)), (vec![1], vec![true, false, false]));
+        let other = |n: u32| SetSpec { name: format!("other{n}"), ..v4.clone() };
+        assert_eq!(adopt(&[other(0), v6.clone()]).0, [0, 1]);
+        for n in 1..100 {
+            assert!(adopt(&[other(n), v6.clone()]).0[0] <= 2);
+        }
     }
 }

@@ -35,15 +35,18 @@ pub struct Rig {
     pub now: Timestamp,
     /// What the keeper said.
     pub told: Vec<String>,
+    /// Why sets are not filled because of their names.
+    pub refused: Vec<String>,
 }
 
 /// A few applications, made here: tests must not depend on what is in the shipped catalogue.
-fn catalogue() -> Catalogue {
+pub fn catalogue() -> Catalogue {
     let mut catalogue = Catalogue::empty();
     let findings = catalogue.add_signatures(
         Path::new("test"),
         "app:124:netify.youtube\ndom:124:youtube.com\napp:10302:netify.tiktok\n\
-         dom:10302:tiktok.com\napp:189:netify.zoom\ndom:189:zoom.us\n",
+         dom:10302:tiktok.com\napp:189:netify.zoom\ndom:189:zoom.us\n\
+         app:1:netify.ssh\ndom:1:ssh.com\n",
     );
     assert!(findings.is_empty(), "{findings:?}");
     catalogue
@@ -80,9 +83,30 @@ impl Rig {
             output: Output::default(),
             now: Timestamp::from_parts(1000, 0),
             told: Vec::new(),
+            refused: Vec::new(),
         };
+        let (adopts, told) = (rig.engine.config().adopts, &mut rig.told);
+        rig.keeper.search(adopts, |line| told.push(line));
         rig.prepare();
+        rig.adopt();
         rig
+    }
+
+    /// Takes sets that ask by their names to be filled, as the daemon does.
+    fn adopt(&mut self) {
+        let Some(found) = self.keeper.news() else { return };
+        let told = &mut self.told;
+        if !self.engine.config().adopted.are(&found.sets) {
+            let before = self.engine.live_sets().to_vec();
+            self.engine.adopt_sets(found.sets, &mut self.output);
+            let (sets, live) = (self.engine.sets(), self.engine.live_sets());
+            self.keeper.retire(sets, live, |line| told.push(line));
+            let new: Vec<_> = live.iter().filter(|id| !before.contains(id)).copied().collect();
+            self.keeper.prepare(sets, &new, |line| told.push(line));
+            self.send();
+        }
+        self.refused = found.refused;
+        self.refused.extend_from_slice(self.engine.config().adopted.refused());
     }
 
     /// The engine's time began in 2026.
@@ -184,6 +208,7 @@ impl Rig {
             Newcomer::Any => engine.renew_all(output),
         });
         self.send();
+        self.adopt();
     }
 
     /// What the daemon does every second.
@@ -196,10 +221,16 @@ impl Rig {
             self.engine.renew_some(&mut self.output);
             self.send();
         }
+        self.adopt();
     }
 
     pub fn reload(&mut self, configuration: &str) {
-        let (config, catalogue) = (parse(configuration), Arc::new(catalogue()));
+        let (mut config, catalogue) = (parse(configuration), Arc::new(catalogue()));
+        let told = &mut self.told;
+        self.keeper.search(config.adopts, |line| told.push(line));
+        let mut found = self.keeper.found().sets;
+        found.retain(|set| !self.engine.config().sets.makes(&set.spec));
+        config.adopt(found, &catalogue);
         self.engine.reload(config, catalogue, interfaces(), &mut self.output);
         self.prepare();
         self.send();

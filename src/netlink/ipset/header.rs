@@ -11,8 +11,10 @@ use crate::netlink::attribute::Attributes;
 
 // Attributes inside DATA of create and of headers (linux/netfilter/ipset/ip_set.h)
 const ATTR_CADT_FLAGS: u16 = 8;
+const ATTR_BITMASK: u16 = 12;
 const ATTR_HASHSIZE: u16 = 18;
 const ATTR_MAXELEM: u16 = 19;
+const ATTR_NETMASK: u16 = 20;
 const ATTR_ELEMENTS: u16 = 24;
 const ATTR_REFERENCES: u16 = 25;
 const ATTR_MEMSIZE: u16 = 26;
@@ -49,6 +51,17 @@ impl Kind {
     /// The type of that name.
     pub fn from_name(name: &str) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The type whose elements a set of that type takes too: where it holds networks, an address
+    /// is the network of that address alone (`HOST_MASK` in the kernel's `ip_set_hash_net*.c`).
+    pub fn of_elements(type_name: &str) -> Option<Kind> {
+        match type_name {
+            "hash:net" => Some(Kind::Ip),
+            "hash:net,port" => Some(Kind::IpPort),
+            "hash:ip,port,net" | "hash:net,port,net" => Some(Kind::IpPortIp),
+            name => Kind::from_name(name),
+        }
     }
 
     /// Whether its sets are of one address family.
@@ -182,6 +195,8 @@ pub struct Header {
     pub hashsize: Option<u32>,
     /// Whether elements carry mark, priority and queue.
     pub skbinfo: bool,
+    /// Addresses are cut down to networks (`netmask`, `bitmask`), so that elements may fall together.
+    pub masked: bool,
     /// Rules and sets that refer to it.
     pub references: u32,
     /// Elements in it; none before Linux 4.9. Expired ones may be counted until they are swept.
@@ -206,6 +221,7 @@ impl Header {
             maxelem: number(ATTR_MAXELEM),
             hashsize: number(ATTR_HASHSIZE),
             skbinfo: flags & FLAG_WITH_SKBINFO != 0,
+            masked: [ATTR_NETMASK, ATTR_BITMASK].iter().any(|kind| data.find(*kind).is_some()),
             references: number(ATTR_REFERENCES).unwrap_or(0),
             elements: number(ATTR_ELEMENTS),
             memory_bytes: number(ATTR_MEMSIZE).unwrap_or(0),

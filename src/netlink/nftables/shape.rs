@@ -203,7 +203,7 @@ pub struct SetInfo {
     /// The kernel's flags (`NFT_SET_*`).
     pub flags: u32,
     /// `NFTA_SET_KEY_TYPE`, to read its elements by.
-    pub(super) key_type: u32,
+    pub key_type: u32,
 }
 
 impl SetInfo {

@@ -87,9 +87,10 @@ const fn ready(shape: &Shape) -> State {
     State::Ready(Kept { timeouts: shape.timeout.is_some(), skbinfo: shape.skbinfo })
 }
 
-/// A set that somebody else made: it must have our key; its other options are its own.
+/// A set that somebody else made: it must take our elements; its other options are its own.
 fn adopt(spec: &SetSpec, shape: &Shape, header: &Header) -> Result<State, String> {
-    if header.type_name == shape.kind.name() && header.family == shape.family {
+    let kind = Kind::of_elements(&header.type_name);
+    if kind == Some(shape.kind) && header.family == shape.family {
         let (timeouts, skbinfo) = (header.timeout.is_some(), header.skbinfo);
         return Ok(State::Ready(Kept { timeouts, skbinfo }));
     }
@@ -115,18 +116,21 @@ pub(super) fn entry_of(element: &Element) -> Option<Entry> {
 }
 
 fn shape_of(spec: &SetSpec) -> Option<Shape> {
-    use Dimension::{LocalMac, OtherAddr, OtherProtoPort};
+    use Dimension::{LocalAddr, LocalMac, OtherAddr, OtherProtoPort};
     let kind = match *spec.shape {
-        [OtherAddr] => Kind::Ip,
-        [OtherAddr, OtherProtoPort] => Kind::IpPort,
-        [OtherAddr, OtherProtoPort, Dimension::LocalAddr] => Kind::IpPortIp,
+        [OtherAddr | LocalAddr] => Kind::Ip,
+        [OtherAddr | LocalAddr, OtherProtoPort] => Kind::IpPort,
+        [OtherAddr, OtherProtoPort, LocalAddr] | [LocalAddr, OtherProtoPort, OtherAddr] => {
+            Kind::IpPortIp
+        }
         [LocalMac] => Kind::Mac,
         _ => return None,
     };
     let family = match spec.family {
+        _ if !kind.has_family() => ipset::Family::None,
         Family::V4 => ipset::Family::V4,
         Family::V6 => ipset::Family::V6,
-        Family::Mac => ipset::Family::None,
+        Family::Mac => return None,
     };
     Some(Shape {
         kind,

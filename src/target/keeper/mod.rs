@@ -7,11 +7,13 @@ mod lacks;
 mod leftovers;
 mod newcomers;
 mod nft;
+mod search;
 mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsRawFd, RawFd};
 
+use super::adopt::Found;
 use super::set::{Home, SetSpec, Sets};
 use crate::effect::{Effect, FiveTuple, Live, SetId, Tracked};
 use crate::netlink::{Batch, Client, Error, Failure, ipset as kernel_ipset};
@@ -21,6 +23,7 @@ use lacks::Lacks;
 use leftovers::Leftovers;
 use newcomers::Newcomers;
 use nft::Watch;
+use search::Search;
 use tally::Tallies;
 
 pub use newcomers::Newcomer;
@@ -62,6 +65,7 @@ pub struct Keeper {
     leftovers: Leftovers,
     failures: Tallies,
     lacks: Lacks,
+    search: Search,
 }
 
 impl Keeper {
@@ -80,6 +84,7 @@ impl Keeper {
             leftovers: Leftovers::default(),
             failures: Tallies::default(),
             lacks: Lacks::default(),
+            search: Search::default(),
         })
     }
 
@@ -127,19 +132,25 @@ impl Keeper {
     pub fn retire(&mut self, sets: &Sets, live: &[SetId], mut tell: impl FnMut(String)) {
         let unwanted: Vec<SetId> =
             self.states.keys().filter(|id| !live.contains(id)).copied().collect();
+        let mut has_destroyed = false;
         for id in unwanted {
             self.states.remove(&id);
             self.leftovers.forget(id);
+            self.failures.forget(id.0.into());
             let Some(spec) = sets.get(id).filter(|spec| spec.managed) else { continue };
             let destroyed = match spec.home {
                 Home::Ipset => kernel_ipset::destroy(&mut self.client, &spec.name),
                 Home::Nft(_) => nft::destroy(&mut self.client, spec),
             };
             match destroyed {
-                Ok(()) => {}
+                Ok(()) => has_destroyed = true,
                 Err(error) if error.is_missing() => {}
                 Err(error) => tell(format!("{spec} is no longer wanted and stays: {error}")),
             }
+        }
+        if has_destroyed {
+            self.search.note_nft(); // of what is done here no event tells
+            self.read_ipsets();
         }
     }
 
@@ -217,6 +228,30 @@ impl Keeper {
         })
     }
 
+    /// Looks from now on for sets that ask by their names to be filled, or no longer. Called at
+    /// start and after every reload.
+    pub fn search(&mut self, is_on: bool, mut tell: impl FnMut(String)) {
+        self.search.start(is_on);
+        if is_on && let Err(error) = self.watch.open() {
+            tell(format!("new nft sets are found late: {error}"));
+        }
+        self.read_ipsets();
+    }
+
+    /// The sets that ask by their names to be filled, as of the newest event (nft) and the last
+    /// [`Keeper::restore`] (ipset).
+    pub fn found(&mut self) -> Found {
+        self.search.found(&mut self.client)
+    }
+
+    /// The same, if they are others than the last time.
+    pub fn news(&mut self) -> Option<Found> {
+        if self.watch.take_turnover() {
+            self.search.note_nft();
+        }
+        self.search.news(&mut self.client)
+    }
+
     /// What is to be polled for reading; [`Keeper::notice`] and [`Keeper::newcomers`] are called
     /// when there is something.
     pub fn event_fds(&self) -> impl Iterator<Item = RawFd> + use<> {
@@ -258,7 +293,7 @@ impl Keeper {
         self.restore_ipset(sets, elements.clone(), now, &mut tell);
         self.clear_leftovers(sets, elements.clone(), now, &mut tell);
         let kept = self.kept(sets, |home| matches!(home, Home::Nft(_)));
-        if kept.is_empty() {
+        if kept.is_empty() && !self.search.wants_nft() {
             return;
         }
         self.notice(sets, elements.clone(), now, &mut tell);
@@ -394,6 +429,7 @@ impl Keeper {
     ) {
         let ids = self.kept(sets, |home| *home == Home::Ipset);
         if self.lacks.set(&Home::Ipset) || ids.is_empty() {
+            self.read_ipsets();
             return;
         }
         let mut wanted: BTreeMap<SetId, u32> = BTreeMap::new();
@@ -402,7 +438,10 @@ impl Keeper {
             *count = count.saturating_add(1);
         }
         let headers = match kernel_ipset::headers(&mut self.client) {
-            Ok(headers) => headers,
+            Ok(headers) => {
+                self.search.take_ipset(Ok(&headers));
+                headers
+            }
             Err(error) => {
                 self.failures.note(NO_SET, &error, now, &mut tell);
                 return;
@@ -419,6 +458,15 @@ impl Keeper {
             }
         }
         self.commit(now, tell);
+    }
+
+    /// Reads what sets of ipset there are, if somebody wants to know.
+    fn read_ipsets(&mut self) {
+        if self.search.wants_ipset() {
+            let headers = kernel_ipset::headers(&mut self.client);
+            let read = headers.as_deref().map_err(Error::is_unsupported);
+            self.search.take_ipset(read);
+        }
     }
 
     /// Whether an ipset lacks elements now. Makes a managed set that has gone, finds one that came.

@@ -26,6 +26,8 @@ pub(super) struct Watch {
     lost: BTreeSet<SetId>,
     /// Something has changed since sets that are not there were looked for.
     changed: bool,
+    /// A set may have come or gone.
+    turnover: bool,
     /// Number of the ruleset's state that the newest event told.
     seen: Option<u32>,
     checked_at: Timestamp,
@@ -55,6 +57,7 @@ impl Watch {
     /// Reads the events that are there; those of the socket `own` do not count.
     pub fn read(&mut self, own: u32, sets: &Sets, kept: &[SetId]) -> Result<(), Error> {
         let Some(client) = &mut self.client else { return Ok(()) };
+        let mut turnover = false;
         let mut touched = |of: &dyn Fn(&Table, &str) -> bool| {
             let ours = kept.iter().filter(|id| {
                 sets.get(**id).is_some_and(|spec| match &spec.home {
@@ -65,11 +68,19 @@ impl Watch {
             self.lost.extend(ours);
         };
         let result = nftables::events(client, own, |event| match event {
-            Event::TableDeleted(gone) => touched(&|table, _| *table == gone),
+            Event::TableDeleted(gone) => {
+                turnover = true;
+                touched(&|table, _| *table == gone);
+            }
             Event::SetAdded(info) => {
+                turnover = true;
                 touched(&|table, name| *table == info.set.table && name == info.set.name);
             }
-            Event::SetDeleted(set) | Event::ElementsDeleted(set, _) => {
+            Event::SetDeleted(set) => {
+                turnover = true;
+                touched(&|table, name| *table == set.table && name == set.name);
+            }
+            Event::ElementsDeleted(set, _) => {
                 touched(&|table, name| *table == set.table && name == set.name);
             }
             Event::Generation { id, .. } => {
@@ -77,13 +88,16 @@ impl Watch {
                 self.changed = true;
             }
         });
-        match result {
+        let result = match result {
             Err(error) if error.cause == Cause::Overrun => {
+                turnover = true;
                 touched(&|_, _| true); // whatever it was, a look at all of them finds it
                 Ok(())
             }
             other => other,
-        }
+        };
+        self.turnover |= turnover;
+        result
     }
 
     /// Every half minute: if the ruleset has a number that no event told, events were lost, or are
@@ -102,6 +116,7 @@ impl Watch {
         // An event may be on its way: what is new then is no more than one needless look.
         if self.seen.replace(generation) != Some(generation) {
             self.lost.extend(kept);
+            self.turnover = true;
         }
         Ok(())
     }
@@ -109,6 +124,11 @@ impl Watch {
     /// The sets to be looked at, which then are forgotten.
     pub fn take_lost(&mut self) -> BTreeSet<SetId> {
         std::mem::take(&mut self.lost)
+    }
+
+    /// Whether a set may have come or gone.
+    pub const fn take_turnover(&mut self) -> bool {
+        std::mem::replace(&mut self.turnover, false)
     }
 
     /// Whether it is worth looking for sets that were not there the last time.

@@ -19,7 +19,11 @@ struct Tally {
 
 /// Failures by subject (a set's number, or what else the caller numbers), operation and error.
 #[derive(Debug, Default)]
-pub(super) struct Tallies(BTreeMap<(u32, String), Tally>);
+pub(super) struct Tallies {
+    kinds: BTreeMap<(u32, String), Tally>,
+    /// Of subjects that have gone.
+    gone: u32,
+}
 
 impl Tallies {
     /// Counts a failure; the first of its kind is told.
@@ -31,18 +35,18 @@ impl Tallies {
         mut tell: impl FnMut(String),
     ) {
         let kind = format!("{:?} {:?}", error.operation, error.code());
-        match self.0.get_mut(&(subject, kind.clone())) {
+        match self.kinds.get_mut(&(subject, kind.clone())) {
             Some(tally) => tally.count = tally.count.wrapping_add(1),
             None => {
                 tell(error.to_string());
-                self.0.insert((subject, kind), Tally { count: 1, told: 1, told_at: now });
+                self.kinds.insert((subject, kind), Tally { count: 1, told: 1, told_at: now });
             }
         }
     }
 
     /// Tells how often errors that were told once have gone on.
     pub fn summarize(&mut self, now: Timestamp, mut tell: impl FnMut(String)) {
-        for ((_, error), tally) in &mut self.0 {
+        for ((_, error), tally) in &mut self.kinds {
             let more = tally.count.wrapping_sub(tally.told);
             if more > 0 && now.since(tally.told_at) >= SUMMARY_INTERVAL {
                 tell(format!("{more} more failures like: {error}"));
@@ -51,8 +55,18 @@ impl Tallies {
         }
     }
 
+    /// The subject has gone, and its number may be another's.
+    pub fn forget(&mut self, subject: u32) {
+        self.kinds.retain(|(of, _), tally| {
+            if *of == subject {
+                self.gone = self.gone.wrapping_add(tally.count);
+            }
+            *of != subject
+        });
+    }
+
     /// All of them.
     pub fn total(&self) -> u32 {
-        self.0.values().fold(0, |sum, tally| sum.wrapping_add(tally.count))
+        self.kinds.values().fold(self.gone, |sum, tally| sum.wrapping_add(tally.count))
     }
 }
