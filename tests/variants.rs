@@ -47,8 +47,12 @@ const LESS: &[(&str, &str)] = &[
     ("STUN", "DTLS"),
     // A client offers SMB 2 in a message of SMB 1, in a list that is cut.
     ("SMBv23", "SMBv1"),
-    // The client's TLS is missing: the server answered in the clear, or before the change.
+    // The TLS is missing to which they change.
     ("SMTP/S", "SMTP"),
+    ("IMAP/S", "IMAP"),
+    ("POP3/S", "POP3"),
+    ("FTP/S", "FTP/C"),
+    ("XMPP/S", "XMPP"),
 ];
 
 /// Flows that are named in a variant only, and rightly: the packet that hides what they are is
@@ -123,7 +127,7 @@ impl Answer {
         let host = host || self.host.is_none();
         // With a weaker name, or from another point of view, a flow has the application of its
         // address, if any.
-        let weaker = [self.app == None, self.host != truth.host, self.protocol != truth.protocol]
+        let weaker = [self.app.is_none(), self.host != truth.host, self.protocol != truth.protocol]
             .contains(&true)
             || self.hint != truth.hint
             || self.other != truth.other;

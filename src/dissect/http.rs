@@ -7,6 +7,7 @@ use crate::net::{Direction, Transport};
 use crate::prefix::Prefix;
 
 use super::Dissector;
+use super::inner::{Start, tunnel};
 
 /// HTTP/1 in the clear.
 pub static PROTOCOL: Protocol = Protocol {
@@ -100,7 +101,30 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         _ if prefix.last_call => return Err(Stop::NotMine),
         _ => return Err(Stop::NeedMore),
     };
-    request(prefix.sent(client), prefix.last_call)
+    let facts = request(prefix.sent(client), prefix.last_call)?;
+    if *facts.protocol != CONNECT {
+        return Ok(facts);
+    }
+    Ok(tunnel(prefix, facts, prefix.both().map(behind_head)))
+}
+
+/// Where a tunnel begins: behind CONNECT, and behind the answer that agrees (RFC 9110 section
+/// 9.3.6). A proxy that wants a password first answers 407 and is asked again.
+fn behind_head(side: &[u8]) -> Start {
+    let mut rest = Reader::stream(side);
+    let refuses = side.starts_with(b"HTTP/1.") && side.get(9) != Some(&b'2');
+    if refuses {
+        return if side.get(9..12) == Some(b"407") { Start::Awaited } else { Start::Never };
+    }
+    for _ in 0..LINES_MAX {
+        match line(&mut rest) {
+            None => return Start::Awaited,
+            Some([]) if rest.rest().starts_with(b"CONNECT ") => {}
+            Some([]) => return Start::At(side.len().saturating_sub(rest.len())),
+            Some(_) => {}
+        }
+    }
+    Start::Never
 }
 
 /// What one side's first bytes are.
