@@ -106,7 +106,7 @@ fn cut<'a>(prefix: &Prefix<'a>, starts: [Start; 2]) -> Option<Prefix<'a>> {
     let bytes = [part(first, original), part(second, reply)];
     // Dissectors of streams look at the bytes, not at how they were cut.
     let mut inner = Prefix::new(prefix.transport, prefix.ends, bytes, &[]);
-    inner.last_call = prefix.last_call;
+    (inner.last_call, inner.wants) = (prefix.last_call, prefix.wants);
     bytes.iter().any(|side| !side.is_empty()).then_some(inner)
 }
 

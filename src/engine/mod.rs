@@ -19,6 +19,7 @@ use crate::interface::Interface;
 use crate::lists::CategoryLists;
 use crate::net::Direction;
 use crate::policy::{Timetable, View};
+use crate::prefix::Wants;
 use crate::target::{Sets, Streams, Want};
 use crate::time::Timestamp;
 use crate::wire::Packet;
@@ -352,6 +353,10 @@ impl Engine {
     fn adopt(&mut self, config: Config) {
         self.set_ids = self.sets.adopt(&config.sets);
         self.stream_ids = self.streams.adopt(&config.streams);
+        // Records show all there is; criteria may ask for it. Flows named before a reload that
+        // asks have no fingerprint.
+        let records = self.limits.keep_ended || !self.stream_ids.is_empty();
+        self.detector.wants = Wants { fingerprints: records || config.policy.reads("tls_ja4") };
         self.config = config;
         self.open_timetable();
     }
