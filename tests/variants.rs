@@ -84,8 +84,10 @@ struct Answer {
     protocol: Option<&'static str>,
     host: Option<String>,
     app: Option<String>,
-    /// What the application rests on beside those: a DNS answer, and the address that is far.
+    /// What the application rests on beside those: a DNS answer, the certificate, and the address
+    /// that is far.
     hint: Option<String>,
+    certified: Option<String>,
     other: IpAddr,
 }
 
@@ -108,6 +110,7 @@ impl Answer {
             host: facts.and_then(|facts| facts.host.as_deref()).map(str::to_owned),
             app: app.map(|app| app.tag.to_owned()),
             hint: flow.detection.hint.as_deref().map(str::to_owned),
+            certified: facts.and_then(|facts| facts.certified_host()).map(Into::into),
             other: flow.other().addr,
         }
     }
@@ -130,6 +133,7 @@ impl Answer {
         let weaker = [self.app.is_none(), self.host != truth.host, self.protocol != truth.protocol]
             .contains(&true)
             || self.hint != truth.hint
+            || self.certified != truth.certified
             || self.other != truth.other;
         if protocol && host && (weaker || self.app == truth.app) {
             Verdict::Less

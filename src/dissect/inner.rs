@@ -223,6 +223,25 @@ mod tests {
     }
 
     #[test]
+    fn damage_and_cuts_are_survived() {
+        let hello = sample("tls13-bare-client");
+        crate::dissect::sample::tcp(40000, 25)
+            .reply("220 mx ESMTP\r\n")
+            .original([&b"EHLO me\r\nSTARTTLS\r\n"[..], &hello].concat())
+            .survives_as("SMTP/S", "SMTP");
+        let connect = [&b"CONNECT a.example:443 HTTP/1.1\r\n\r\n"[..], &hello].concat();
+        crate::dissect::sample::tcp(40000, 3128)
+            .original(connect)
+            .reply("HTTP/1.1 200 OK\r\n\r\n")
+            .survives("HTTP/Connect");
+        let socks = [&b"\x05\x01\0\x05\x01\0\x03\x01a\x01\xbb"[..], &hello].concat();
+        crate::dissect::sample::tcp(40000, 1080)
+            .original(socks)
+            .reply(b"\x05\0\x05\0\0\x01\0\0\0\0\0\0")
+            .survives("SOCKS");
+    }
+
+    #[test]
     fn whoever_logs_in_without_tls_stays_in_the_clear() {
         for (banner, command, name) in [
             ("220 mx ESMTP\r\n", "EHLO me\r\nMAIL FROM:<a@b>\r\n", "SMTP"),

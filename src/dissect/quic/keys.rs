@@ -142,6 +142,7 @@ impl ClientKeys {
 
 /// What clients do, for tests.
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)] // of known lengths
 impl ClientKeys {
     /// An Initial packet around `frames`: number `number`, four bytes of it. There is no tag.
     pub fn seal(
