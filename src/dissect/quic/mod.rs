@@ -1,11 +1,12 @@
 //! QUIC: the client's hello out of its Initial packets, RFC 9000 and RFC 9001, and Google's
-//! versions before. Packets with a short header say nothing, so mid-stream QUIC is not recognized.
+//! versions before. In mid-stream it is recognized on its own port.
 
 mod crypto;
 mod gquic;
 mod hkdf;
 mod keys;
 mod packet;
+mod short;
 mod version;
 
 use std::rc::Rc;
@@ -76,7 +77,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         }
     }
     match known {
-        None if !maybe => Err(Stop::NotMine),
+        None if !maybe => short::is_mid_stream(prefix).map(|()| Facts::of(&PROTOCOL)),
         _ if !prefix.last_call => Err(Stop::NeedMore),
         None => Err(Stop::NotMine),
         Some(version) => Ok(opener.cut_hello().unwrap_or_else(|| plain(version))),

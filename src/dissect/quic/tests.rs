@@ -169,7 +169,11 @@ fn others_are_refused_at_once() {
         b"\x80\x60\0\x01\0\0\0\0\0\0\0\x01abcdefgh",
         b"",
     ] {
-        assert_eq!(udp().original(bytes).ask(&QUIC), Err(Stop::NotMine), "{bytes:?}");
+        assert_eq!(
+            Talk::new(Transport::Udp, 4711).original(bytes).ask(&QUIC),
+            Err(Stop::NotMine),
+            "{bytes:?}"
+        );
     }
 }
 
@@ -282,4 +286,31 @@ fn data_before_the_handshake_is_waited_through() {
             assert_eq!(facts.host.as_deref(), Some("quic.example.org"));
         }
     }
+}
+
+#[test]
+fn the_middle_of_a_connection_is_known_by_what_stays() {
+    let packet = |first: u8, id: &[u8; 8], rest: u8| [&[first][..], id, &[rest; 20]].concat();
+    let id = b"\x10\x72\x04\x02\x27\x2e\xd0\xe8";
+    let talk = |id: [&[u8; 8]; 4], firsts: [u8; 4]| {
+        let packets = id.iter().zip(firsts).zip(1..).map(|((id, first), n)| packet(first, id, n));
+        packets.fold(udp().original(&[0x4b; 100]), |talk, packet| talk.reply(&packet))
+    };
+    let firsts = [0x41, 0x41, 0x43, 0x5e];
+    let facts = talk([id; 4], firsts).ask(&QUIC).unwrap();
+    assert_eq!((facts.protocol, facts.pending, facts.host), (&PROTOCOL, false, None));
+    let few = udp().reply(&packet(0x41, id, 1)).reply(&packet(0x43, id, 2));
+    assert_eq!(few.ask(&QUIC), Err(Stop::NeedMore));
+    let again = (0..6).fold(few, |talk, _| talk.reply(&packet(0x43, id, 2)));
+    assert_eq!(again.ask(&QUIC), Err(Stop::NeedMore), "the same packet proves nothing");
+    assert!(talk([id; 4], [0x48; 4]).ask(&QUIC).is_err(), "OpenVPN's data");
+    assert!(talk([id; 4], [0x41, 0x41, 0x43, 0x81]).ask(&QUIC).is_err());
+    assert!(talk([id, id, id, b"another1"], firsts).ask(&QUIC).is_err());
+    assert!(talk([b"\0\0\0\x01\0\0\0\x02"; 4], firsts).ask(&QUIC).is_err(), "counters");
+    let mut elsewhere = talk([id; 4], firsts);
+    elsewhere.ports[1] = 8443;
+    assert_eq!(elsewhere.ask(&QUIC), Err(Stop::NotMine));
+    // A client that is seen from its beginning is still asked for its name.
+    let facts = udp().reply(&packet(0x41, id, 1)).original(&sample("quic-v1-client")).ask(&QUIC);
+    assert_eq!(facts.unwrap().host.as_deref(), Some("quic.example.org"));
 }
