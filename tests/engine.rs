@@ -10,6 +10,7 @@ use nfa::app::Catalogue;
 use nfa::config;
 use nfa::effect::Effect;
 use nfa::engine::{Engine, Frames, Limits, Output, Reason, UNWANTED_AFTER};
+use nfa::facts::Detail;
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::lists::Lists;
@@ -413,4 +414,41 @@ fn frames_of_decided_flows_become_unwanted_and_wanted_again_at_the_end() {
     world.tcp(client, web, TcpFlags::RST, b"");
     world.wait(10);
     assert_eq!(world.output.frames, [Frames::Wanted(flow)]);
+}
+
+/// Whether the engine makes the fingerprint of a client of TLS, DTLS and QUIC.
+fn fingerprints(configuration: &str, limits: Limits) -> Vec<bool> {
+    let sample = |name: &str| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples/dissect");
+        std::fs::read(format!("{folder}/{name}.bin")).unwrap()
+    };
+    let mut world = World::new(configuration, limits);
+    let (client, server) = ("192.168.1.5:40000", "203.0.113.9:443");
+    world.tcp(client, server, TcpFlags::ACK, &sample("tls13-client"));
+    world.tcp(server, client, TcpFlags::ACK, &sample("tls13-server"));
+    world.udp("192.168.1.5:40001", "203.0.113.9:4433", &sample("dtls12"));
+    world.udp("192.168.1.5:40002", server, &sample("quic-v1-client"));
+    let mut flows: Vec<_> = world.engine.flows().iter().map(|(_, flow)| flow).collect();
+    flows.sort_by_key(|flow| flow.first_seen);
+    let facts = flows.into_iter().map(|flow| flow.detection.facts.as_deref().unwrap());
+    facts
+        .map(|facts| {
+            assert!(facts.host.is_some());
+            facts.details.iter().any(|detail| matches!(detail, Detail::TlsJa4(_)))
+        })
+        .collect()
+}
+
+#[test]
+fn fingerprints_are_made_where_they_are_asked_for() {
+    let action = |criteria: &str| {
+        format!(r#"{{ "actions": {{ "a": {{ "criteria": "{criteria}", "targets": [] }} }} }}"#)
+    };
+    let none = Limits::default();
+    assert_eq!(fingerprints(&action("protocol == 'tls';"), none), [false; 3]);
+    assert_eq!(fingerprints(&action("tls_ja4 == 't13d';"), none), [true; 3]);
+    let kept = Limits { keep_ended: true, ..none };
+    assert_eq!(fingerprints(&action("protocol == 'tls';"), kept), [true; 3]);
+    let exempt = r#"{ "actions": {}, "exemptions": ["tls_ja4 == 't13d';"] }"#;
+    assert_eq!(fingerprints(exempt, none), [true; 3]);
 }

@@ -16,6 +16,7 @@ mod dtls;
 mod flowlog;
 mod http;
 mod ike;
+mod inner;
 mod ip;
 mod llmnr;
 mod mail;
