@@ -3,47 +3,94 @@
 //! A dissector is a pure function from the prefix of a flow to facts. The order of [`ALL`] is the
 //! order of the questions: the surer the evidence, the earlier.
 
+mod alibaba;
+mod bacnet;
 mod ber;
 pub mod bittorrent;
+mod bjnp;
+mod c1222;
+mod c37118;
+mod capwap;
 mod chat;
+mod cnp_ip;
 mod coap;
+mod collectd;
+mod crc;
 mod database;
+mod dcerpc;
 mod desktop;
 mod dhcp;
+mod diameter;
+mod dlms;
+mod dnp3;
 mod dns;
 mod dnscrypt;
 mod dtls;
+mod eaq;
+mod egd;
+mod ethernet_ip;
+mod ethersio;
+mod fins;
 mod flowlog;
+mod gateway;
+mod gtp;
+mod hart_ip;
+mod hislip;
+mod hsrp;
 mod http;
+mod iax;
+mod iec104;
 mod ike;
 mod ip;
+mod iscsi;
+mod knx;
+mod ldp;
+mod lisp;
 mod llmnr;
 mod mail;
 mod mdns;
+mod meraki;
 mod mqtt;
+mod munin;
+mod nat_pmp;
 mod netbios;
 mod ntp;
+mod opcua;
 mod opening;
 mod openvpn;
+mod pfcp;
 mod quic;
 mod radius;
+mod ripeatlas;
 mod rpc;
 mod rtp;
+mod rtps;
+mod rx;
 #[cfg(test)]
 mod sample;
 mod sides;
 mod sip;
+mod skinny;
+mod slp;
 mod smb;
+mod someip;
 mod ssdp;
 mod ssh;
 mod stun;
 mod syslog;
+mod tank_gauge;
 #[cfg(test)]
 mod testing;
 mod tftp;
 mod tls;
+mod tpkt;
+mod trdp;
 mod tunnel;
+mod uftp;
+mod virtgrp;
 mod wireguard;
+mod wsd;
+mod zug;
 
 use crate::bytes::Stop;
 use crate::facts::{Facts, Lesson, Protocol};
@@ -103,6 +150,52 @@ pub static ALL: &[&Dissector] = &[
     &radius::RADIUS,
     &coap::COAP,
     &flowlog::FLOWLOG,
+    &bacnet::BACNET,
+    &dnp3::DNP3,
+    &iec104::IEC104,
+    &ethernet_ip::ETHERNET_IP,
+    &hart_ip::HART_IP,
+    &hislip::HISLIP,
+    &c37118::C37118,
+    &knx::KNX,
+    &dlms::DLMS,
+    &c1222::C1222,
+    &tank_gauge::TANK_GAUGE,
+    &cnp_ip::CNP_IP,
+    &egd::EGD,
+    &ethersio::ETHERSIO,
+    &trdp::TRDP,
+    &tpkt::TPKT,
+    &dcerpc::DCERPC,
+    &opcua::OPCUA,
+    &fins::FINS,
+    &someip::SOMEIP,
+    &slp::SLP,
+    &eaq::EAQ,
+    &alibaba::ALIBABA,
+    &bjnp::BJNP,
+    &virtgrp::VIRTGRP,
+    &gtp::GTP,
+    &ripeatlas::RIPEATLAS,
+    &hsrp::HSRP,
+    &wsd::WSD,
+    &zug::ZUG,
+    &rx::RX,
+    &collectd::COLLECTD,
+    &lisp::LISP,
+    &munin::MUNIN,
+    &nat_pmp::NAT_PMP,
+    &capwap::CAPWAP,
+    &skinny::SKINNY,
+    &ldp::LDP,
+    &uftp::UFTP,
+    &diameter::DIAMETER,
+    &iax::IAX,
+    &meraki::MERAKI,
+    &pfcp::PFCP,
+    &rtps::RTPS,
+    &iscsi::ISCSI,
+    &gateway::GATEWAY,
     &rtp::RTP,
     &ip::IP,
 ];
