@@ -3,18 +3,26 @@
 //! A dissector is a pure function from the prefix of a flow to facts. The order of [`ALL`] is the
 //! order of the questions: the surer the evidence, the earlier.
 
+mod afp;
+mod ajp;
 mod alibaba;
+mod amqp;
 mod bacnet;
 mod ber;
+mod bfcp;
 pub mod bittorrent;
 mod bjnp;
 mod c1222;
 mod c37118;
 mod capwap;
+mod cassandra;
 mod chat;
+mod checkmk;
+mod citrix;
 mod cnp_ip;
 mod coap;
 mod collectd;
+mod cpha;
 mod crc;
 mod database;
 mod dcerpc;
@@ -25,15 +33,19 @@ mod dlms;
 mod dnp3;
 mod dns;
 mod dnscrypt;
+mod drda;
 mod dtls;
 mod eaq;
 mod egd;
 mod ethernet_ip;
 mod ethersio;
 mod fins;
+mod fix;
 mod flowlog;
 mod gateway;
+mod gearman;
 mod gtp;
+mod haproxy;
 mod hart_ip;
 mod hislip;
 mod hsrp;
@@ -47,49 +59,63 @@ mod knx;
 mod ldp;
 mod lisp;
 mod llmnr;
+mod lustre;
 mod mail;
 mod mdns;
 mod meraki;
 mod mqtt;
 mod munin;
 mod nat_pmp;
+mod nats;
 mod netbios;
 mod ntp;
 mod opcua;
 mod opening;
 mod openvpn;
+mod openwire;
+mod oracle;
 mod pfcp;
 mod quic;
 mod radius;
+mod raft;
 mod ripeatlas;
 mod rpc;
+mod rsh;
 mod rtp;
 mod rtps;
 mod rx;
 #[cfg(test)]
 mod sample;
+mod shp;
 mod sides;
 mod sip;
 mod skinny;
 mod slp;
 mod smb;
+mod smpp;
 mod someip;
 mod ssdp;
 mod ssh;
+mod stomp;
 mod stun;
 mod syslog;
 mod tank_gauge;
+mod tds;
 #[cfg(test)]
 mod testing;
 mod tftp;
+mod tinc;
 mod tls;
 mod tpkt;
 mod trdp;
 mod tunnel;
+mod tuya;
 mod uftp;
 mod virtgrp;
 mod wireguard;
 mod wsd;
+mod zabbix;
+mod zmq;
 mod zug;
 
 use crate::bytes::Stop;
@@ -196,6 +222,32 @@ pub static ALL: &[&Dissector] = &[
     &rtps::RTPS,
     &iscsi::ISCSI,
     &gateway::GATEWAY,
+    &ajp::AJP,
+    &bfcp::BFCP,
+    &fix::FIX,
+    &lustre::LUSTRE,
+    &rsh::RSH,
+    &raft::RAFT,
+    &tinc::TINC,
+    &afp::AFP,
+    &cpha::CPHA,
+    &drda::DRDA,
+    &gearman::GEARMAN,
+    &haproxy::HAPROXY,
+    &openwire::OPENWIRE,
+    &oracle::ORACLE,
+    &smpp::SMPP,
+    &stomp::STOMP,
+    &tuya::TUYA,
+    &shp::SHP,
+    &amqp::AMQP,
+    &cassandra::CASSANDRA,
+    &tds::TDS,
+    &zmq::ZMQ,
+    &nats::NATS,
+    &zabbix::ZABBIX,
+    &checkmk::CHECKMK,
+    &citrix::CITRIX,
     &rtp::RTP,
     &ip::IP,
 ];
