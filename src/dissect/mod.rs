@@ -10,6 +10,7 @@ mod amqp;
 mod bacnet;
 mod ber;
 mod bfcp;
+mod bfd;
 pub mod bittorrent;
 mod bjnp;
 mod c1222;
@@ -22,6 +23,7 @@ mod citrix;
 mod cnp_ip;
 mod coap;
 mod collectd;
+mod corba;
 mod cpha;
 mod crc;
 mod database;
@@ -37,8 +39,10 @@ mod drda;
 mod dtls;
 mod eaq;
 mod egd;
+mod elastic;
 mod ethernet_ip;
 mod ethersio;
+mod fastcgi;
 mod fins;
 mod fix;
 mod flowlog;
@@ -55,19 +59,27 @@ mod iec104;
 mod ike;
 mod ip;
 mod iscsi;
+mod kafka;
+mod kismet;
 mod knx;
+mod l2tp;
 mod ldp;
+mod lifx;
 mod lisp;
 mod llmnr;
+mod lpd;
 mod lustre;
 mod mail;
 mod mdns;
 mod meraki;
+mod miio;
+mod mndp;
 mod mqtt;
 mod munin;
 mod nat_pmp;
 mod nats;
 mod netbios;
+mod nntp;
 mod ntp;
 mod opcua;
 mod opening;
@@ -75,10 +87,14 @@ mod openvpn;
 mod openwire;
 mod oracle;
 mod pfcp;
+mod pptp;
+mod ptp;
 mod quic;
 mod radius;
 mod raft;
+mod rip;
 mod ripeatlas;
+mod rmcp;
 mod rpc;
 mod rsh;
 mod rtp;
@@ -94,26 +110,35 @@ mod slp;
 mod smb;
 mod smpp;
 mod someip;
+mod sonic;
 mod ssdp;
 mod ssh;
+mod stagelight;
 mod stomp;
 mod stun;
 mod syslog;
+mod tacacs;
 mod tank_gauge;
 mod tds;
 #[cfg(test)]
 mod testing;
 mod tftp;
+mod thrift;
 mod tinc;
 mod tls;
 mod tpkt;
 mod trdp;
 mod tunnel;
 mod tuya;
+mod ubnt;
 mod uftp;
 mod virtgrp;
+mod vmware;
 mod wireguard;
 mod wsd;
+mod x11;
+mod xdmcp;
+mod z3950;
 mod zabbix;
 mod zmq;
 mod zug;
@@ -248,6 +273,31 @@ pub static ALL: &[&Dissector] = &[
     &zabbix::ZABBIX,
     &checkmk::CHECKMK,
     &citrix::CITRIX,
+    &xdmcp::XDMCP,
+    &lpd::LPD,
+    &rmcp::RMCP,
+    &pptp::PPTP,
+    &l2tp::L2TP,
+    &kismet::KISMET,
+    &fastcgi::FASTCGI,
+    &thrift::THRIFT,
+    &elastic::ELASTIC,
+    &z3950::Z3950,
+    &corba::CORBA,
+    &ubnt::UBNT,
+    &mndp::MNDP,
+    &nntp::NNTP,
+    &vmware::VMWARE,
+    &rip::RIP,
+    &ptp::PTP,
+    &tacacs::TACACS,
+    &stagelight::STAGELIGHT,
+    &lifx::LIFX,
+    &miio::MIIO,
+    &bfd::BFD,
+    &x11::X11,
+    &kafka::KAFKA,
+    &sonic::SONIC,
     &rtp::RTP,
     &ip::IP,
 ];

@@ -39,13 +39,17 @@ const RECORDS_READ_MAX: u32 = 128;
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let home = prefix.has_port(53);
-    match prefix.transport {
+    let facts = match prefix.transport {
         Transport::Udp if NEIGHBOUR_PORTS.iter().any(|&port| prefix.has_port(port)) => {
             Err(Stop::NotMine)
         }
-        Transport::Udp => {
-            each(prefix, |datagram| if home { at_home(datagram) } else { elsewhere(datagram) })
+        Transport::Udp if home => {
+            // A name that a later message tells is better than none.
+            let named = |datagram| at_home(datagram).ok().filter(|facts| !facts.pending);
+            let best = prefix.datagrams().find_map(|datagram| named(datagram.bytes));
+            best.map_or_else(|| each(prefix, at_home), Ok)
         }
+        Transport::Udp => each(prefix, elsewhere),
         _ => each(prefix, |side| {
             let mut reader = Reader::stream(side);
             let length = reader.u16()?; // RFC 1035 section 4.2.2
@@ -62,7 +66,9 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
                 Err(stop) => Err(stop),
             }
         }),
-    }
+    }?;
+    let pending = facts.pending && !prefix.last_call;
+    Ok(Facts { pending, ..facts })
 }
 
 fn teach(prefix: &Prefix<'_>, lessons: &mut Vec<Lesson>) {
@@ -75,8 +81,11 @@ fn teach(prefix: &Prefix<'_>, lessons: &mut Vec<Lesson>) {
     }
 }
 
+/// What a message tells that asks for `name`: a damaged name may come again in a better message.
 fn facts(name: &message::Name) -> Facts {
-    Facts { host: host_name(name.bytes()), ..Facts::of(&PROTOCOL) }
+    let host = host_name(name.bytes());
+    let pending = host.is_none() && !name.bytes().is_empty();
+    Facts { host, pending, ..Facts::of(&PROTOCOL) }
 }
 
 /// Whether header and length can be a message's. Off port 53 only ordinary queries and answers
@@ -129,7 +138,8 @@ fn at_home(message: &[u8]) -> Result<Facts, Stop> {
     if !is_plain(&header) || message.len() <= message::HEADER_BYTES {
         return Err(Stop::NotMine);
     }
-    Ok(whole.map_or_else(|| Facts::of(&PROTOCOL), |question| facts(&question.name)))
+    let nameless = || Facts { pending: true, ..Facts::of(&PROTOCOL) };
+    Ok(whole.map_or_else(nameless, |question| facts(&question.name)))
 }
 
 /// The header that nearly every message has: an ordinary query for one name, with no records but
