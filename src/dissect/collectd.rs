@@ -52,6 +52,9 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         let mut parts = 0usize;
         while !reader.is_empty() && parts < PARTS_MAX {
             let (kind, length) = (reader.u16()?, usize::from(reader.u16()?));
+            if !matches!(kind, 0..=9 | 0x0100 | 0x0101) && parts >= 2 {
+                break; // a newer kind, or damage
+            }
             require(matches!(kind, 0..=9 | 0x0100 | 0x0101))?;
             reader.skip(length.checked_sub(4).ok_or(Stop::NotMine)?)?;
             parts = parts.saturating_add(1);

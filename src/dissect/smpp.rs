@@ -20,9 +20,10 @@ pub static SMPP: Dissector = Dissector {
     teach: None,
 };
 
-/// Section 4.1 of SMPP 3.4: a bind begins every session: length, command, no status; a system's name, password
-/// and type that end in zeros, and version 3.3, 3.4 or 5.0: 2^-20, 2^-30, 2^-32, 2^-24. The answer has the
-/// same header with the top bit of the command and the server's name.
+/// Section 4.1 of SMPP 3.4: a bind begins every session: length, command, no status (2^-22, 2^-30,
+/// 2^-32); a system's name, password and type that end in zeros (2^-24), a version, and a range of
+/// numbers that ends the message. The answer has the same header with the top bit of the command
+/// and the server's name.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         let mut reader = Reader::stream(side);
@@ -45,7 +46,14 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
             return require(text(16) && body.contains(&0));
         }
         require(text(16) && text(9) && text(13))?;
-        require(matches!(texts.next(), Some([0x33 | 0x34 | 0x50, ..])))
+        // A version, kind and plan of numbers, and a range of them that ends the message.
+        require(match texts.next() {
+            Some(&[version, kind, plan, ref range @ .., 0]) => {
+                let known = version <= 0x34 || version == 0x50;
+                known && kind <= 6 && plan <= 18 && range.iter().all(u8::is_ascii_graphic)
+            }
+            _ => false,
+        })
     })
     .map(|()| Facts::of(&PROTOCOL))
 }

@@ -44,7 +44,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
             Err(Stop::NotMine)
         }
         Transport::Udp if home => {
-            // A name that a later message tells is better than none.
+            // Where no name can be read at all, a later message may tell one.
             let named = |datagram| at_home(datagram).ok().filter(|facts| !facts.pending);
             let best = prefix.datagrams().find_map(|datagram| named(datagram.bytes));
             best.map_or_else(|| each(prefix, at_home), Ok)
@@ -81,11 +81,8 @@ fn teach(prefix: &Prefix<'_>, lessons: &mut Vec<Lesson>) {
     }
 }
 
-/// What a message tells that asks for `name`: a damaged name may come again in a better message.
 fn facts(name: &message::Name) -> Facts {
-    let host = host_name(name.bytes());
-    let pending = host.is_none() && !name.bytes().is_empty();
-    Facts { host, pending, ..Facts::of(&PROTOCOL) }
+    Facts { host: host_name(name.bytes()), ..Facts::of(&PROTOCOL) }
 }
 
 /// Whether header and length can be a message's. Off port 53 only ordinary queries and answers
@@ -144,7 +141,7 @@ fn at_home(message: &[u8]) -> Result<Facts, Stop> {
 
 /// The header that nearly every message has: an ordinary query for one name, with no records but
 /// perhaps one of EDNS (2^-8 for its flags, 2^-63 for its counts), or its answer (2^-5 and 2^-40).
-const fn is_plain(header: &Header) -> bool {
+pub const fn is_plain(header: &Header) -> bool {
     let [questions, answers, authorities, additionals] = header.counts;
     let ordinary = header.opcode == 0 && !header.reserved && questions == 1;
     let records = if header.response {
