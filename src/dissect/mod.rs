@@ -5,11 +5,9 @@
 
 mod afp;
 mod ajp;
-mod alibaba;
 mod amqp;
 mod bacnet;
 mod ber;
-mod bfcp;
 mod bfd;
 pub mod bittorrent;
 mod bjnp;
@@ -37,7 +35,6 @@ mod dns;
 mod dnscrypt;
 mod drda;
 mod dtls;
-mod eaq;
 mod egd;
 mod elastic;
 mod ethernet_ip;
@@ -45,8 +42,6 @@ mod ethersio;
 mod fastcgi;
 mod fins;
 mod fix;
-mod flowlog;
-mod gateway;
 mod gearman;
 mod gtp;
 mod haproxy;
@@ -54,7 +49,6 @@ mod hart_ip;
 mod hislip;
 mod hsrp;
 mod http;
-mod iax;
 mod iec104;
 mod ike;
 mod ip;
@@ -67,6 +61,7 @@ mod ldp;
 mod lifx;
 mod lisp;
 mod llmnr;
+mod lotus;
 mod lpd;
 mod lustre;
 mod mail;
@@ -79,6 +74,7 @@ mod munin;
 mod nat_pmp;
 mod nats;
 mod netbios;
+mod netflow;
 mod nntp;
 mod ntp;
 mod opcua;
@@ -93,7 +89,6 @@ mod quic;
 mod radius;
 mod raft;
 mod rip;
-mod ripeatlas;
 mod rmcp;
 mod rpc;
 mod rsh;
@@ -102,6 +97,8 @@ mod rtps;
 mod rx;
 #[cfg(test)]
 mod sample;
+mod sap;
+mod sflow;
 mod shp;
 mod sides;
 mod sip;
@@ -120,6 +117,7 @@ mod syslog;
 mod tacacs;
 mod tank_gauge;
 mod tds;
+mod teredo;
 #[cfg(test)]
 mod testing;
 mod tftp;
@@ -128,12 +126,11 @@ mod tinc;
 mod tls;
 mod tpkt;
 mod trdp;
-mod tunnel;
 mod tuya;
 mod ubnt;
 mod uftp;
-mod virtgrp;
 mod vmware;
+mod vxlan;
 mod wireguard;
 mod wsd;
 mod x11;
@@ -141,7 +138,6 @@ mod xdmcp;
 mod z3950;
 mod zabbix;
 mod zmq;
-mod zug;
 
 use crate::bytes::Stop;
 use crate::facts::{Facts, Lesson, Protocol};
@@ -194,13 +190,15 @@ pub static ALL: &[&Dissector] = &[
     &desktop::DESKTOP,
     &database::DATABASE,
     &rpc::ONC_RPC,
-    &tunnel::TUNNEL,
+    &teredo::TEREDO,
+    &vxlan::VXLAN,
     &syslog::SYSLOG,
     &ber::BER,
     &tftp::TFTP,
     &radius::RADIUS,
     &coap::COAP,
-    &flowlog::FLOWLOG,
+    &netflow::NETFLOW,
+    &sflow::SFLOW,
     &bacnet::BACNET,
     &dnp3::DNP3,
     &iec104::IEC104,
@@ -222,15 +220,10 @@ pub static ALL: &[&Dissector] = &[
     &fins::FINS,
     &someip::SOMEIP,
     &slp::SLP,
-    &eaq::EAQ,
-    &alibaba::ALIBABA,
     &bjnp::BJNP,
-    &virtgrp::VIRTGRP,
     &gtp::GTP,
-    &ripeatlas::RIPEATLAS,
     &hsrp::HSRP,
     &wsd::WSD,
-    &zug::ZUG,
     &rx::RX,
     &collectd::COLLECTD,
     &lisp::LISP,
@@ -241,14 +234,11 @@ pub static ALL: &[&Dissector] = &[
     &ldp::LDP,
     &uftp::UFTP,
     &diameter::DIAMETER,
-    &iax::IAX,
     &meraki::MERAKI,
     &pfcp::PFCP,
     &rtps::RTPS,
     &iscsi::ISCSI,
-    &gateway::GATEWAY,
     &ajp::AJP,
-    &bfcp::BFCP,
     &fix::FIX,
     &lustre::LUSTRE,
     &rsh::RSH,
@@ -298,6 +288,8 @@ pub static ALL: &[&Dissector] = &[
     &x11::X11,
     &kafka::KAFKA,
     &sonic::SONIC,
+    &sap::SAP,
+    &lotus::LOTUS,
     &rtp::RTP,
     &ip::IP,
 ];

@@ -1,4 +1,4 @@
-//! Users of ISO transport over TCP (RFC 1006): S7comm, MMS (ISO 9506), H.323 (H.225.0).
+//! Users of ISO transport over TCP (RFC 1006): S7comm, MMS (ISO 9506).
 
 use crate::bytes::{Reader, Stop};
 use crate::dissect::Dissector;
@@ -13,15 +13,11 @@ pub static S7COMM: Protocol =
 /// Manufacturing messages.
 pub static MMS: Protocol =
     Protocol { id: 50212, name: "MMS", category: "infrastructure", ports: &[] };
-/// Call signalling.
-pub static H323: Protocol =
-    Protocol { id: 158, name: "H323", category: "voip", ports: &[(Transport::Tcp, 1720)] };
-
 /// Its messages.
 pub static TPKT: Dissector = Dissector {
     name: "tpkt",
     over: &[Transport::Tcp],
-    protocols: &[&S7COMM, &MMS, &H323],
+    protocols: &[&S7COMM, &MMS],
     dissect,
     teach: None,
 };
@@ -30,9 +26,6 @@ pub static TPKT: Dissector = Dissector {
 const PACKETS_MAX: usize = 3;
 /// 1.0.9506.2.1 and .3: the abstract syntaxes of MMS.
 const MMS_SYNTAX: [u8; 4] = [0x28, 0xca, 0x22, 0x02];
-/// 0.0.8.2250.0, of which H.225.0 is a version.
-const H225: [u8; 6] = [0x06, 0x00, 0x08, 0x91, 0x4a, 0x00];
-
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, side).map(Facts::of)
 }
@@ -51,11 +44,6 @@ fn side(bytes: &[u8]) -> Result<&'static Protocol, Stop> {
             [2, 0xf0] => {
                 packet.skip(1)?;
                 return data(packet.rest());
-            }
-            // Q.931 with a call reference of two bytes.
-            [8, 2] => {
-                let opens = contains(packet.rest(), &H225);
-                return if opens { Ok(&H323) } else { Err(Stop::NotMine) };
             }
             _ => return Err(Stop::NotMine),
         }
@@ -84,8 +72,6 @@ mod tests {
         tcp(40000, 102).original(join(&[&request, &setup])).survives("S7comm");
         let session = hex("03000013 02f080 0d0a c108 0606 28ca220203 00");
         tcp(40000, 102).original(join(&[&request, &session])).survives("MMS");
-        let call = hex("03000014 0802 0001 05 7e0007 0506 0008914a0004");
-        tcp(40000, 1720).original(&call).survives("H323");
         tcp(40000, 102).original(hex("0300000b 02f080 33010000")).is_nobodys();
     }
 }

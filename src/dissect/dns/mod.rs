@@ -44,7 +44,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
             Err(Stop::NotMine)
         }
         Transport::Udp if home => {
-            // Where no name can be read at all, a later message may tell one.
+            // A name that a later message tells is better than none.
             let named = |datagram| at_home(datagram).ok().filter(|facts| !facts.pending);
             let best = prefix.datagrams().find_map(|datagram| named(datagram.bytes));
             best.map_or_else(|| each(prefix, at_home), Ok)
@@ -81,8 +81,11 @@ fn teach(prefix: &Prefix<'_>, lessons: &mut Vec<Lesson>) {
     }
 }
 
+/// What a message tells that asks for `name`. One that is no host's may come again undamaged.
 fn facts(name: &message::Name) -> Facts {
-    Facts { host: host_name(name.bytes()), ..Facts::of(&PROTOCOL) }
+    let host = host_name(name.bytes());
+    let pending = host.is_none() && !name.bytes().is_empty();
+    Facts { host, pending, ..Facts::of(&PROTOCOL) }
 }
 
 /// Whether header and length can be a message's. Off port 53 only ordinary queries and answers
