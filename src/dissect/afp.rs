@@ -20,8 +20,8 @@ pub static AFP: Dissector = Dissector {
     teach: None,
 };
 
-/// The DSI header: request or answer, a command, an id, an offset or error, the length of the data, reserved
-/// zeros: 2^-7, 2^-5, 2^-32, and 2^-8 for a length below 16 MiB.
+/// The DSI header: request or answer, a command, an id, an offset or error, the length of the data,
+/// reserved zeros: 2^-7, 2^-5, 2^-32, and 2^-8 for a length below 16 MiB.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         let mut reader = Reader::stream(side);

@@ -20,9 +20,9 @@ pub static AJP: Dissector = Dissector {
     teach: None,
 };
 
-/// Its mark in each direction, a length, a known code: towards the container a ping (2^-40), or a request
-/// whose method and first length are known (2^-16, 2^-8, 2^-4, 2^-8); from it 2^-16, 2^-3, 2^-6 and a length that
-/// fits a code.
+/// Its mark in each direction, a length, a known code: towards the container a ping (2^-40), or a
+/// request whose method and first length are known (2^-16, 2^-8, 2^-4, 2^-8); from it 2^-16, 2^-3,
+/// 2^-6 and a length that fits a code.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         let mut reader = Reader::stream(side);

@@ -40,7 +40,7 @@ fn message(bytes: &[u8], home: bool) -> Result<(), Stop> {
     require(function <= 0x0b && length == bytes.len())?;
     match function {
         0x04 => reader.skip(6)?, // whose broadcast is forwarded
-        0x09 | 0x0a | 0x0b => {}
+        0x09..=0x0b => {}
         _ => return require(home),
     }
     // 6.2.2: version 1, reserved bits 6 and 4 of the control byte.

@@ -24,8 +24,9 @@ pub static BFD: Dissector = Dissector {
     teach: None,
 };
 
-/// Section 4.1 and RFC 5881 section 4: version 1, a multiplier, the datagram's length of 24 bytes (or more with
-/// authentication), a discriminator that is not zero, on the registered port from a high one: 2^-5, 2^-8, 2^-8.
+/// Section 4.1 and RFC 5881 section 4: version 1, a multiplier, the datagram's length of 24 bytes
+/// (or more with authentication), a discriminator that is not zero, on the registered port from a
+/// high one: 2^-5, 2^-8, 2^-8.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let [a, b] = prefix.ends;
     let known = |port: u16| matches!(port, 3784 | 4784);

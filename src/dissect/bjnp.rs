@@ -29,8 +29,8 @@ pub static BJNP: Dissector = Dissector {
     teach: None,
 };
 
-/// As in the free drivers of CUPS and SANE: `BJNP` or `MFNP`, a type of device with the answer's bit, and
-/// the length of what follows the header: 2^-31, 2^-6, 2^-32 in a datagram.
+/// As in the free drivers of CUPS and SANE: `BJNP` or `MFNP`, a type of device with the answer's
+/// bit, and the length of what follows the header: 2^-31, 2^-6, 2^-32 in a datagram.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |part| {
         let mut reader = reader(prefix.transport, part);

@@ -25,8 +25,7 @@ pub static C37118: Dissector = Dissector {
 const FRAME_MAX: usize = 1024;
 
 /// Section 6.2: the sync byte, a type and version, the frame's size, and the checksum at its end:
-/// 2^-8, 2^-4, 2^-16 in a datagram, 2^-16. Over TCP the size leaves 2^-6, so the time must be of this
-/// century too: 2^-1, and the time quality's reserved bit; the rest is the checksum's.
+/// 2^-8, 2^-4, 2^-16 in a datagram and 2^-6 in a stream, 2^-16. A command's size is fixed besides.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |part| {
         let mut reader = reader(prefix.transport, part);

@@ -48,9 +48,9 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     .map(|()| Facts::of(&PROTOCOL))
 }
 
-/// Section 4.3: a header of some words for a known kind of radio, its reserved bits zero. Data are a
-/// frame with LLC and SNAP in it (2^-40 and more), control a message of a known number whose length is
-/// the datagram's (2^-24, 2^-3, 2^-16).
+/// Section 4.3: a header of some words for a known kind of radio, its reserved bits zero. Data are
+/// a frame with LLC and SNAP in it (2^-40 and more), control a message of a known number whose
+/// length is the datagram's (2^-24, 2^-3, 2^-16).
 fn plain(datagram: &[u8], mut reader: Reader<'_>, control: bool) -> Result<(), Stop> {
     let bits = reader.u24()?;
     let header = usize::try_from(bits >> 19).map_or(0, |words| words.saturating_mul(4));

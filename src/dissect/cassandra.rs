@@ -20,8 +20,9 @@ pub static CASSANDRA: Dissector = Dissector {
     teach: None,
 };
 
-/// native_protocol_v4.spec section 2: a version, flags, a stream, an operation, a length. Clients ask for the
-/// options with nothing more (2^-64), or start with a map that names the language's version.
+/// native_protocol_v4.spec section 2: a version, flags, a stream, an operation, a length. Clients
+/// ask for the options with nothing more (2^-64), or start with a map that names the language's
+/// version.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         let mut reader = Reader::stream(side);

@@ -24,8 +24,8 @@ pub static CNP_IP: Dissector = Dissector {
     teach: None,
 };
 
-/// Section 8: the datagram's length, version 1, a packet type, no extended header, no vendor's code:
-/// 2^-16, 2^-8, 2^-4, 2^-8, 2^-16.
+/// Section 8: the datagram's length, version 1, a packet type, no extended header, no vendor's
+/// code: 2^-16, 2^-8, 2^-4, 2^-8, 2^-16.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |datagram| {
         let mut reader = Reader::datagram(datagram);

@@ -28,8 +28,8 @@ pub static COLLECTD: Dissector = Dissector {
 const PARTS_MAX: usize = 16;
 
 /// collectd.org, "Binary protocol": parts of a type and a length. The first names the host in
-/// visible characters that end in a zero (2^-16, 2^-8, 2^-8), or begins a signature or encryption of a
-/// fixed length; known parts follow (2^-12 each).
+/// visible characters that end in a zero (2^-16, 2^-8, 2^-8), or begins a signature or encryption
+/// of a fixed length; known parts follow (2^-12 each).
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |datagram| {
         let mut reader = Reader::datagram(datagram);

@@ -24,8 +24,8 @@ pub static CPHA: Dissector = Dissector {
     teach: None,
 };
 
-/// Both ends use the registered port, and a message begins with its mark, a version and a kind: 2^-32,
-/// 2^-16, 2^-8.
+/// Both ends use the registered port, and a message begins with its mark, a version and a kind:
+/// 2^-32, 2^-16, 2^-8.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     require(prefix.ends.iter().all(|end| end.port == 8116))?;
     each(prefix, |datagram| {

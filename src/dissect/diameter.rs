@@ -24,8 +24,8 @@ pub static DIAMETER: Dissector = Dissector {
     teach: None,
 };
 
-/// Section 3 and 4.1: version 1, a length of whole words, reserved flags, a known range of commands, and
-/// a first attribute that fits: 2^-8, 2^-10, 2^-4, 2^-8, 2^-24.
+/// Section 3 and 4.1: version 1, a length of whole words, reserved flags, a known range of
+/// commands, and a first attribute that fits: 2^-8, 2^-10, 2^-4, 2^-8, 2^-24.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         let mut reader = Reader::stream(side);

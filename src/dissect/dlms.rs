@@ -56,7 +56,8 @@ fn frame(mut reader: Reader<'_>, bytes: &[u8]) -> Result<(), Stop> {
 }
 
 /// IEC 62056-47: version 1, two ports of which one is a management device or client below 256, a
-/// length, and an association request or answer: 2^-16, 2^-16, 2^-8, 2^-7 and more in its first field.
+/// length, and an association request or answer: 2^-16, 2^-16, 2^-8, 2^-7 and more in its first
+/// field.
 fn wrapped(mut reader: Reader<'_>) -> Result<(), Stop> {
     reader.literal(&[0, 1, 0])?;
     reader.skip(1)?;

@@ -24,8 +24,8 @@ pub static DRDA: Dissector = Dissector {
     teach: None,
 };
 
-/// DDM: a length, the mark, a format, a correlation, the inner length (6 less), and of the first object the
-/// request or reply EXCSAT, EXCSATRD or ACCSEC: 2^-8, 2^-6, 2^-16, 2^-14.
+/// DDM: a length, the mark, a format, a correlation, the inner length (6 less), and of the first
+/// object the request or reply EXCSAT, EXCSATRD or ACCSEC: 2^-8, 2^-6, 2^-16, 2^-14.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         let mut reader = Reader::stream(side);

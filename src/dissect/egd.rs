@@ -22,8 +22,8 @@ pub static EGD: Dissector = Dissector {
 
 const PORT: u16 = 18246;
 
-/// A data message of version 1 that names its producer by the sender's address: 2^-48, or on its own
-/// port at both ends: 2^-48 too. The reserved word is zero.
+/// A data message of version 1 that names its producer by the sender's address: 2^-48, or on its
+/// own port at both ends: 2^-48 too. The reserved word is zero.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let Some(datagram) = prefix.datagrams().next() else { return Err(Stop::NeedMore) };
     let mut reader = Reader::datagram(datagram.bytes);

@@ -20,8 +20,8 @@ pub static ELASTIC: Dissector = Dissector {
     teach: None,
 };
 
-/// org.elasticsearch.transport.TcpHeader: `ES`, a length, a request's number, a status, a version of six to
-/// eight digits: 2^-16, 2^-8, 2^-32, 2^-4, 2^-8.
+/// org.elasticsearch.transport.TcpHeader: `ES`, a length, a request's number, a status, a version
+/// of six to eight digits: 2^-16, 2^-8, 2^-32, 2^-4, 2^-8.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         let mut reader = Reader::stream(side);

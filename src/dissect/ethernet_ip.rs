@@ -81,6 +81,6 @@ mod tests {
         udp(40000, 44818).original(list).survives("EtherNet/IP");
         let data = hex("0200 0280 0800 787b3a00 e8cb5e04 b100 0400 03000000");
         udp(2222, 2222).original(data).survives("CIP");
-        udp(40000, 44818).original(register[..27].to_vec()).is_nobodys();
+        udp(40000, 44818).original(&register[..27]).is_nobodys();
     }
 }

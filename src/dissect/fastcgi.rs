@@ -19,8 +19,8 @@ pub static FASTCGI: Dissector = Dissector {
     teach: None,
 };
 
-/// Section 5.1: the record that begins a request: version, type, length 8, no padding, a role of three,
-/// one flag, zeros: 2^-16, 2^-32, 2^-14, 2^-47.
+/// Section 5.1: the record that begins a request: version, type, length 8, no padding, a role of
+/// three, one flag, zeros: 2^-16, 2^-32, 2^-14, 2^-47.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         let mut reader = Reader::stream(side);

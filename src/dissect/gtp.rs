@@ -36,14 +36,15 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |datagram| message(prefix, datagram)).map(Facts::of)
 }
 
-/// The version and flags, a type and a length that ends the datagram: about 2^-22. A tunnelled packet
-/// adds its version and its own length (2^-20); signalling adds the registered port and its known
-/// types (2^-3).
+/// The version and flags, a type and a length that ends the datagram: about 2^-22. A tunnelled
+/// packet adds its version and its own length (2^-20); signalling adds the registered port and its
+/// known types (2^-3).
 fn message(prefix: &Prefix<'_>, bytes: &[u8]) -> Result<&'static Protocol, Stop> {
     let mut reader = Reader::datagram(bytes);
     let (flags, kind, length) = (reader.u8()?, reader.u8()?, usize::from(reader.u16()?));
     match flags >> 5 {
-        // Version 1 with the bit of GTP proper: tunnel, then sequence and extensions if any flag is set.
+        // Version 1 with the bit of GTP proper: tunnel, then sequence and extensions if any flag is
+        // set.
         1 if flags & 0x18 == 0x10 => {
             reader.skip(4)?;
             require(length == reader.len())?;

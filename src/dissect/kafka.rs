@@ -20,9 +20,9 @@ pub static KAFKA: Dissector = Dissector {
     teach: None,
 };
 
-/// kafka.apache.org/protocol: a request that asks for versions or metadata first: length, key, version, a number,
-/// and the client's name, whose length fits: 2^-18, 2^-15, 2^-12, 2^-10. Its answer returns the number
-/// (2^-32).
+/// kafka.apache.org/protocol: a request that asks for versions or metadata first: length, key,
+/// version, a number, and the client's name, whose length fits: 2^-18, 2^-15, 2^-12, 2^-10. Its
+/// answer returns the number (2^-32).
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     either_way(prefix, |client, server| {
         let mut reader = Reader::stream(client);
@@ -33,7 +33,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         require(name == u16::MAX || u32::from(name).saturating_add(10) <= length)?;
         let mut answer = Reader::stream(server);
         let (length, other) = (answer.u32()?, answer.u32()?);
-        require(length >= 6 && length < 0x100_0000 && number == other)
+        require((6..0x100_0000).contains(&length) && number == other)
     })
     .map(|()| Facts::of(&PROTOCOL))
 }

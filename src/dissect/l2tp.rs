@@ -20,8 +20,9 @@ pub static L2TP: Dissector = Dissector {
     teach: None,
 };
 
-/// Section 3.1: a control message with length and sequence and no other flag, in version 2 or 3, that
-/// fills the datagram and begins with its message type: 2^-16, 2^-16, 2^-48. One without it acknowledges.
+/// Section 3.1: a control message with length and sequence and no other flag, in version 2 or 3,
+/// that fills the datagram and begins with its message type: 2^-16, 2^-16, 2^-48. One without it
+/// acknowledges.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |datagram| {
         let mut reader = Reader::datagram(datagram);

@@ -24,8 +24,8 @@ pub static LDP: Dissector = Dissector {
     teach: None,
 };
 
-/// Section 3.5: version 1, the length, a router, label space zero, a known message that fits: 2^-16,
-/// 2^-16 in a datagram and 2^-4 in a stream, 2^-16, 2^-12, 2^-4.
+/// Section 3.5: version 1, the length, a router, label space zero, a known message that fits:
+/// 2^-16, 2^-16 in a datagram and 2^-4 in a stream, 2^-16, 2^-12, 2^-4.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |part| {
         let mut reader = reader(prefix.transport, part);

@@ -20,8 +20,8 @@ pub static LIFX: Dissector = Dissector {
     teach: None,
 };
 
-/// lan.developer.lifx.com, "Packet contents": the datagram's length, protocol 1024 with the addressable bit and
-/// no origin, reserved zeros, a known type: 2^-16, 2^-14, 2^-16, 2^-6.
+/// lan.developer.lifx.com, "Packet contents": the datagram's length, protocol 1024 with the
+/// addressable bit and no origin, reserved zeros, a known type: 2^-16, 2^-14, 2^-16, 2^-6.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |datagram| {
         let mut reader = Reader::datagram(datagram);

@@ -34,8 +34,8 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     .map(|()| Facts::of(&PROTOCOL))
 }
 
-/// Section 5.6: a Map-Register or Map-Notify with records, a known kind of key and the length of its
-/// digest: 2^-7, 2^-4, 2^-13, 2^-14, and on the registered port.
+/// Section 5.6: a Map-Register or Map-Notify with records, a known kind of key and the length of
+/// its digest: 2^-7, 2^-4, 2^-13, 2^-14, and on the registered port.
 fn registration(bytes: &[u8], home: bool) -> Result<(), Stop> {
     let mut reader = Reader::datagram(bytes);
     let first = reader.u8()?;

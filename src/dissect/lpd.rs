@@ -20,8 +20,8 @@ pub static LPD: Dissector = Dissector {
     teach: None,
 };
 
-/// Section 5.2 and 6: the client names a queue on a line, then announces a control or data file, whose
-/// name begins in one of two ways: 2^-8, 2^-8, 2^-8, 2^-24.
+/// Section 5.2 and 6: the client names a queue on a line, then announces a control or data file,
+/// whose name begins in one of two ways: 2^-8, 2^-8, 2^-8, 2^-24.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         Reader::stream(side).literal(&[2])?;

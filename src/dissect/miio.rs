@@ -20,8 +20,8 @@ pub static MIIO: Dissector = Dissector {
     teach: None,
 };
 
-/// As free clients describe it: a mark, the datagram's length, an unknown word of zeros, or all ones in a
-/// hello: 2^-16, 2^-16, 2^-31.
+/// As free clients describe it: a mark, the datagram's length, an unknown word of zeros, or all
+/// ones in a hello: 2^-16, 2^-16, 2^-31.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |datagram| {
         let mut reader = Reader::datagram(datagram);

@@ -20,8 +20,8 @@ pub static MNDP: Dissector = Dissector {
     teach: None,
 };
 
-/// MikroTik's manual, "Neighbor discovery": four bytes, then fields of a type and a length that fill the
-/// datagram; the first is the hardware address: 2^-32, and 2^-10 for each field behind it.
+/// MikroTik's manual, "Neighbor discovery": four bytes, then fields of a type and a length that
+/// fill the datagram; the first is the hardware address: 2^-32, and 2^-10 for each field behind it.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |datagram| {
         let mut reader = Reader::datagram(datagram);

@@ -56,8 +56,8 @@ fn remaining(reader: &mut Reader<'_>) -> Result<u32, Stop> {
     Err(Stop::NotMine)
 }
 
-/// A connection whose opening was not seen: a ping and its answer (2^-32), or a message of quality 1
-/// or 2 with a readable topic, and the acknowledgement of its number: 2^-5, 2^-5, 2^-16, 2^-16.
+/// A connection whose opening was not seen: a ping and its answer (2^-32), or a message of quality
+/// 1 or 2 with a readable topic, and the acknowledgement of its number: 2^-5, 2^-5, 2^-16, 2^-16.
 fn acknowledged(asks: &[u8], answers: &[u8]) -> Result<(), Stop> {
     if let Some(first) = asks.first() {
         require(*first == 0xc0 || matches!(first, 0x32..=0x3d))?;

@@ -24,8 +24,8 @@ pub static NAT_PMP: Dissector = Dissector {
 
 const PORT: u16 = 5351;
 
-/// Only on the registered port, which stands in both documents: a question of NAT-PMP has no more than
-/// two bytes.
+/// Only on the registered port, which stands in both documents: a question of NAT-PMP has no more
+/// than two bytes.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     require(prefix.has_port(PORT))?;
     each(prefix, |datagram| match datagram {
@@ -33,7 +33,8 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         [0, 0] | [0, 1 | 2, 0, 0, _, _, _, _, _, _, _, _] => Ok(&PROTOCOL),
         // Answers: result codes up to 5.
         [0, 128..=130, 0, 0..=5, rest @ ..] if matches!(rest.len(), 8 | 12) => Ok(&PROTOCOL),
-        // RFC 6887 section 7: 24 bytes, then a body of whole words (2^-8, 2^-5, 2^-8, 2^-2 and more).
+        // RFC 6887 section 7: 24 bytes, then a body of whole words (2^-8, 2^-5, 2^-8, 2^-2 and
+        // more).
         [2, operation, 0, _, ..]
             if operation & 0x7f <= 3
                 && matches!(datagram.len(), 24..=1100)

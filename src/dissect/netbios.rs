@@ -48,9 +48,9 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     })
 }
 
-/// Damage to the name leaves the rest: on port 137 the header that nearly every message of the format
-/// has (2^-71) and a name's length; on port 138 the sender's own address and port, and the length of
-/// what follows (2^-70).
+/// Damage to the name leaves the rest: on port 137 the header that nearly every message of the
+/// format has (2^-71) and a name's length; on port 138 the sender's own address and port, and the
+/// length of what follows (2^-70).
 fn framed(prefix: &Prefix<'_>, bytes: &[u8]) -> bool {
     if prefix.has_port(137) {
         let plain = Header::parse(bytes).is_some_and(|header| is_plain(&header));

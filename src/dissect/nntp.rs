@@ -20,7 +20,8 @@ pub static NNTP: Dissector = Dissector {
     teach: None,
 };
 
-/// The server's greeting (section 5.1) that says what it is, or what only a reader of news asks first.
+/// The server's greeting (section 5.1) that says what it is, or what only a reader of news asks
+/// first.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         let first = side.first().copied().ok_or(Stop::NeedMore)?;

@@ -76,8 +76,8 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     }
 }
 
-/// One side alone, over UDP: its reset and behind it an acknowledgement or control message of the same
-/// session (2^-64, and 2^-16 for both opcodes).
+/// One side alone, over UDP: its reset and behind it an acknowledgement or control message of the
+/// same session (2^-64, and 2^-16 for both opcodes).
 fn continues(prefix: &Prefix<'_>) -> bool {
     let mut resets: [Option<&[u8]>; 2] = [None; 2];
     for datagram in prefix.datagrams() {

@@ -20,8 +20,8 @@ pub static ORACLE: Dissector = Dissector {
     teach: None,
 };
 
-/// A connect packet: a length, no checksum, type 1, and in its data the description in brackets: 2^-40 and
-/// 2^-64 for the words.
+/// A connect packet: a length, no checksum, type 1, and in its data the description in brackets:
+/// 2^-40 and 2^-64 for the words.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         let mut reader = Reader::stream(side);

@@ -23,8 +23,8 @@ pub static PFCP: Dissector = Dissector {
 /// Elements looked at.
 const ELEMENTS_MAX: usize = 8;
 
-/// Section 7.2: version 1, spare bits zero, a known type, the datagram's length, and elements that stay
-/// inside it: 2^-6, 2^-3, 2^-16, and 2^-6 for each element's number.
+/// Section 7.2: version 1, spare bits zero, a known type, the datagram's length, and elements that
+/// stay inside it: 2^-6, 2^-3, 2^-16, and 2^-6 for each element's number.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |datagram| {
         let mut reader = Reader::datagram(datagram);

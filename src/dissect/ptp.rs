@@ -24,8 +24,8 @@ pub static PTP: Dissector = Dissector {
     teach: None,
 };
 
-/// Section 13.3: version 2, a known type, the datagram's length, and the control that goes with the type:
-/// 2^-4, 2^-1, 2^-16, 2^-8, on one of its two ports.
+/// Section 13.3: version 2, a known type, the datagram's length, and the control that goes with the
+/// type: 2^-4, 2^-1, 2^-16, 2^-8, on one of its two ports.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     require(prefix.has_port(319) || prefix.has_port(320))?;
     each(prefix, |datagram| {

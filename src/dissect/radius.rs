@@ -26,9 +26,10 @@ pub static RADIUS: Dissector = Dissector {
 
 const PORTS: [u16; 5] = [1812, 1813, 1645, 1646, 3799];
 
-/// A known code, a length that is the datagram's (2^-21), and attributes. On a registered port the first
-/// of them must fit (2^-4), the rest may be damaged; elsewhere they must fill the datagram (about 2^-8), and an
-/// answer with the same identifier is asked for, and at least two attributes on the way.
+/// A known code, a length that is the datagram's (2^-21), and attributes. On a registered port the
+/// first of them must fit (2^-4), the rest may be damaged; elsewhere they must fill the datagram
+/// (about 2^-8), and an answer with the same identifier is asked for, and at least two attributes
+/// on the way.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let home = PORTS.iter().any(|&port| prefix.has_port(port));
     let (mut asked, mut seen) = (None, 0usize);

@@ -20,8 +20,8 @@ pub static RAFT: Dissector = Dissector {
     teach: None,
 };
 
-/// The handshake of the library's transport: words of 8 bytes: version 1, the server's id, the length of its
-/// address, then the address with a port, padded with zeros: 2^-64, 2^-56 and more.
+/// The handshake of the library's transport: words of 8 bytes: version 1, the server's id, the
+/// length of its address, then the address with a port, padded with zeros: 2^-64, 2^-56 and more.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         let mut reader = Reader::stream(side);

@@ -24,8 +24,9 @@ pub static RMCP: Dissector = Dissector {
     teach: None,
 };
 
-/// ASF section 3.2.2: version 6, reserved zero, a sequence, a class. Then the enterprise of ASF (2^-32 more) or
-/// a session of IPMI whose kind is known and whose length is the datagram's (2^-24, 2^-5, 2^-8).
+/// ASF section 3.2.2: version 6, reserved zero, a sequence, a class. Then the enterprise of ASF
+/// (2^-32 more) or a session of IPMI whose kind is known and whose length is the datagram's (2^-24,
+/// 2^-5, 2^-8).
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |datagram| {
         let mut reader = Reader::datagram(datagram);

@@ -25,8 +25,8 @@ const PORT: u16 = 514;
 const NAME_MAX: usize = 32;
 const COMMAND_MAX: usize = 1024;
 
-/// On the registered port: digits of a second port, two names, a command, each visible and ended by a zero:
-/// 2^-20 and 2^-8 for each end.
+/// On the registered port: digits of a second port, two names, a command, each visible and ended by
+/// a zero: 2^-20 and 2^-8 for each end.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     require(prefix.has_port(PORT))?;
     each(prefix, |side| {

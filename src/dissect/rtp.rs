@@ -58,8 +58,8 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
 }
 
 /// Same source, the sequence a little on, the clock not far: 2^-55 a packet, and three packets are
-/// asked for. The payload type may change: tones (RFC 4733) and silence stand between words. The clock
-/// may go back: interpolated pictures are sent out of order (RFC 3550 section 5.1).
+/// asked for. The payload type may change: tones (RFC 4733) and silence stand between words. The
+/// clock may go back: interpolated pictures are sent out of order (RFC 3550 section 5.1).
 fn follows(last: &Media, next: &Media) -> bool {
     let (step, ticks) = (next.seq.wrapping_sub(last.seq), next.stamp.wrapping_sub(last.stamp));
     (1..=SEQ_STEP_MAX).contains(&step)

@@ -29,8 +29,8 @@ pub static RX: Dissector = Dissector {
     teach: None,
 };
 
-/// The AFS-3 Rx specification's header of 28 bytes. Two packets of one connection must agree in its epoch
-/// and id (2^-64), and each has numbers below 2^24 and a known type (2^-28 each).
+/// The AFS-3 Rx specification's header of 28 bytes. Two packets of one connection must agree in its
+/// epoch and id (2^-64), and each has numbers below 2^24 and a known type (2^-28 each).
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let mut before = None;
     for datagram in prefix.datagrams() {

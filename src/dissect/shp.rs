@@ -25,8 +25,8 @@ const START: u8 = 0xab;
 /// Bytes looked at.
 const SHOWN: usize = 12;
 
-/// A JSON object whose first key is at least three letters, in a cipher without a key: `{"` (2^-16) and
-/// ten letters, points or JSON marks (2^-18 and more). Over TCP its length stands in front.
+/// A JSON object whose first key is at least three letters, in a cipher without a key: `{"` (2^-16)
+/// and ten letters, points or JSON marks (2^-18 and more). Over TCP its length stands in front.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |part| {
         let mut reader = reader(prefix.transport, part);

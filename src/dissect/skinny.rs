@@ -22,8 +22,8 @@ pub static SKINNY: Dissector = Dissector {
 
 const PORT: u16 = 2000;
 
-/// A length, a version of a few, a message number, little-endian, on the registered port: 2^-20, 2^-28,
-/// 2^-21.
+/// A length, a version of a few, a message number, little-endian, on the registered port: 2^-20,
+/// 2^-28, 2^-21.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     require(prefix.has_port(PORT))?;
     each(prefix, |side| {

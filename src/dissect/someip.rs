@@ -20,8 +20,8 @@ pub static SOMEIP: Dissector = Dissector {
     teach: None,
 };
 
-/// Section 4.1: the length of what follows, which fills a datagram, protocol version 1, a type and a
-/// return code, zero unless it is an answer: 2^-32, 2^-8, 2^-4, 2^-6. Over TCP the length leaves
+/// Section 4.1: the length of what follows, which fills a datagram, protocol version 1, a type and
+/// a return code, zero unless it is an answer: 2^-32, 2^-8, 2^-4, 2^-6. Over TCP the length leaves
 /// 2^-18, and the interface and method must not be zero.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |part| {

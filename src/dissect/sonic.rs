@@ -22,8 +22,8 @@ pub static SONIC: Dissector = Dissector {
     teach: None,
 };
 
-/// The greeting of MPD's protocol; a player's HELO, whose length is that of its fields (wiki.slimdevices.com,
-/// SlimProto): 2^-32, 2^-24, 2^-4.
+/// The greeting of MPD's protocol; a player's HELO, whose length is that of its fields
+/// (wiki.slimdevices.com, SlimProto): 2^-32, 2^-24, 2^-4.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         let mut reader = Reader::stream(side);

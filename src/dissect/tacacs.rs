@@ -24,8 +24,9 @@ pub static TACACS: Dissector = Dissector {
     teach: None,
 };
 
-/// Section 4.1: version 12.0 or 12.1, a type of three, an odd sequence from clients, known flags and the length
-/// of the body: 2^-7, 2^-6, 2^-7, 2^-6, 2^-18. The answer is of the same session (2^-32).
+/// Section 4.1: version 12.0 or 12.1, a type of three, an odd sequence from clients, known flags
+/// and the length of the body: 2^-7, 2^-6, 2^-7, 2^-6, 2^-18. The answer is of the same session
+/// (2^-32).
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     either_way(prefix, |client, server| {
         let (asked, session) = header(client)?;

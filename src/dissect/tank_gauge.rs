@@ -20,8 +20,8 @@ pub static TANK_GAUGE: Dissector = Dissector {
     teach: None,
 };
 
-/// SOH, `I` or `S` in either case, five digits or letters of which the first is a digit, and an end of
-/// line: 2^-8, 2^-6, 2^-22, 2^-7.
+/// SOH, `I` or `S` in either case, five digits or letters of which the first is a digit, and an end
+/// of line: 2^-8, 2^-6, 2^-22, 2^-7.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         let mut reader = Reader::stream(side);

@@ -20,8 +20,8 @@ pub static TDS: Dissector = Dissector {
     teach: None,
 };
 
-/// Section 2.2.6.5: a pre-login packet that ends a message, channel zero, and options of 5 bytes whose first is
-/// the version at the place where they end: 2^-16, 2^-9, 2^-24, 2^-20.
+/// Section 2.2.6.5: a pre-login packet that ends a message, channel zero, and options of 5 bytes
+/// whose first is the version at the place where they end: 2^-16, 2^-9, 2^-24, 2^-20.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         let mut reader = Reader::stream(side);

@@ -23,8 +23,8 @@ pub static TFTP: Dissector = Dissector {
 const BLOCKS_MIN: usize = 3;
 
 /// A request has a printable name and one of three modes: 7 fixed bytes or more. Of a transfer
-/// three blocks must be acknowledged in turn (2^-48 for numbers and opcodes both ways), or the first
-/// one answers the acknowledgement of options (2^-64).
+/// three blocks must be acknowledged in turn (2^-48 for numbers and opcodes both ways), or the
+/// first one answers the acknowledgement of options (2^-64).
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let (mut block, mut acknowledged, mut started) = (None, 0usize, None);
     for datagram in prefix.datagrams() {

@@ -24,8 +24,8 @@ pub static TINC: Dissector = Dissector {
     teach: None,
 };
 
-/// The first line of both: request 0, the node's name, protocol version 17 and perhaps a minor one: 2^-16,
-/// 2^-24, and only letters between.
+/// The first line of both: request 0, the node's name, protocol version 17 and perhaps a minor one:
+/// 2^-16, 2^-24, and only letters between.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         Reader::stream(side).literal(b"0 ")?;

@@ -20,8 +20,9 @@ pub static TUYA: Dissector = Dissector {
     teach: None,
 };
 
-/// As the free clients (tinytuya) describe it: a mark, a number, a command, the length up to the end, and a
-/// mark there: 2^-32, 2^-26, 2^-20, and 2^-32 in a datagram. Version 3.5 has marks of its own.
+/// As the free clients (tinytuya) describe it: a mark, a number, a command, the length up to the
+/// end, and a mark there: 2^-32, 2^-26, 2^-20, and 2^-32 in a datagram. Version 3.5 has marks of
+/// its own.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |part| {
         let mut reader = reader(prefix.transport, part);

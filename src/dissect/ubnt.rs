@@ -23,8 +23,8 @@ pub static UBNT: Dissector = Dissector {
 /// The port of the discovery; not registered for it.
 const PORT: u16 = 10001;
 
-/// Version 1 or 2, a command, the length of fields that fill the datagram exactly: 2^-7, 2^-3, 2^-16, and
-/// 2^-6 for each field. A question has none and counts on its port.
+/// Version 1 or 2, a command, the length of fields that fill the datagram exactly: 2^-7, 2^-3,
+/// 2^-16, and 2^-6 for each field. A question has none and counts on its port.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |datagram| {
         let mut reader = Reader::datagram(datagram);

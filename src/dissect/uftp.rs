@@ -20,9 +20,9 @@ pub static UFTP: Dissector = Dissector {
     teach: None,
 };
 
-/// The protocol notes of UFTP 4 and 5: a version, a function that the body repeats, the body's length
-/// in words, reserved zeros (2^-6, 2^-11, 2^-8); the next message is of the same source and group
-/// (2^-64).
+/// The protocol notes of UFTP 4 and 5: a version, a function that the body repeats, the body's
+/// length in words, reserved zeros (2^-6, 2^-11, 2^-8); the next message is of the same source and
+/// group (2^-64).
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let mut before = None;
     for datagram in prefix.datagrams() {

@@ -24,8 +24,9 @@ pub static X11: Dissector = Dissector {
     teach: None,
 };
 
-/// X Window System Protocol, chapter 8: byte order, an unused byte, version 11.0, the length of the name of the
-/// authorisation, none or MIT-MAGIC-COOKIE-1 or such, and of its data: 2^-7, 2^-32, 2^-20.
+/// X Window System Protocol, chapter 8: byte order, an unused byte, version 11.0, the length of the
+/// name of the authorisation, none or MIT-MAGIC-COOKIE-1 or such, and of its data: 2^-7, 2^-32,
+/// 2^-20.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         let mut reader = Reader::stream(side);

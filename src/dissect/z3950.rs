@@ -20,8 +20,9 @@ pub static Z3950: Dissector = Dissector {
     teach: None,
 };
 
-/// Section 4.1: an initialisation (tag 20 or 21) of definite length, and in it a bit string of versions (tag 3),
-/// one of options (tag 4) and a size (tag 5): 2^-7, 2^-8 each, 2^-8 for their lengths.
+/// Section 4.1: an initialisation (tag 20 or 21) of definite length, and in it a bit string of
+/// versions (tag 3), one of options (tag 4) and a size (tag 5): 2^-7, 2^-8 each, 2^-8 for their
+/// lengths.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |side| {
         let mut reader = Reader::stream(side);

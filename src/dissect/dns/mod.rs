@@ -125,8 +125,8 @@ fn at_home(message: &[u8]) -> Result<Facts, Stop> {
     {
         return Ok(facts(&question.name));
     }
-    // Damage to one word of the header leaves the labels of a name, then 2^-9 for its type and 2^-13
-    // for its class; opcode and reserved bit add 2^-3.
+    // Damage to one word of the header leaves the labels of a name, then 2^-9 for its type and
+    // 2^-13 for its class; opcode and reserved bit add 2^-3.
     let whole = question.filter(|asked| asked.name.printable && asked.name.bytes().contains(&b'.'));
     if header.opcode <= 6
         && !header.reserved
