@@ -30,7 +30,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         let reader = reader(prefix.transport, part);
         match part.first() {
             Some(1) if !stream => version_1(reader, part.len()),
-            Some(2) => version_2(reader, (!stream).then_some(part.len())),
+            Some(2) => version_2(reader, if stream { 0 } else { part.len() }),
             Some(_) => Err(Stop::NotMine),
             None => Err(Stop::NeedMore),
         }
@@ -52,12 +52,12 @@ fn version_1(mut reader: Reader<'_>, whole: usize) -> Result<(), Stop> {
 }
 
 /// RFC 2608 section 8: version, function, 24 bits of length, reserved bits, a language tag: 2^-8,
-/// 2^-4, 2^-24 in a datagram (2^-10 in a stream), 2^-13, 2^-16 and more.
-fn version_2(mut reader: Reader<'_>, whole: Option<usize>) -> Result<(), Stop> {
+/// 2^-4, 2^-10, 2^-13, 2^-11 and letters. The length is not less than the datagram, of which a
+/// capture may have cut the end.
+fn version_2(mut reader: Reader<'_>, seen: usize) -> Result<(), Stop> {
     reader.skip(1)?;
     let (function, length) = (reader.u8()?, usize::try_from(reader.u24()?).unwrap_or(usize::MAX));
-    require(matches!(function, 1..=11))?;
-    require(whole.map_or((16..0x4000).contains(&length), |whole| whole == length))?;
+    require(matches!(function, 1..=11) && (16..0x4000).contains(&length) && length >= seen)?;
     let flags = reader.u16()?;
     require(flags & 0x1fff == 0)?;
     reader.skip(5)?; // extension, number
