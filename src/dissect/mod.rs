@@ -17,7 +17,6 @@ mod capwap;
 mod cassandra;
 mod chat;
 mod checkmk;
-mod citrix;
 mod cnp_ip;
 mod coap;
 mod collectd;
@@ -133,7 +132,6 @@ mod vmware;
 mod vxlan;
 mod wireguard;
 mod wsd;
-mod x11;
 mod xdmcp;
 mod z3950;
 mod zabbix;
@@ -262,7 +260,6 @@ pub static ALL: &[&Dissector] = &[
     &nats::NATS,
     &zabbix::ZABBIX,
     &checkmk::CHECKMK,
-    &citrix::CITRIX,
     &xdmcp::XDMCP,
     &lpd::LPD,
     &rmcp::RMCP,
@@ -285,7 +282,6 @@ pub static ALL: &[&Dissector] = &[
     &lifx::LIFX,
     &miio::MIIO,
     &bfd::BFD,
-    &x11::X11,
     &kafka::KAFKA,
     &sonic::SONIC,
     &sap::SAP,
