@@ -31,7 +31,6 @@ const CLOCK_STEP_MAX: u32 = 900_000;
 
 #[derive(Clone, Copy)]
 struct Media {
-    kind: u8,
     seq: u16,
     stamp: u32,
     source: u32,
@@ -58,13 +57,14 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     Err(Stop::NeedMore)
 }
 
-/// Same source and payload type, the sequence a little on, the clock not far: 2^-64 a packet, and
-/// three packets are asked for.
+/// Same source, the sequence a little on, the clock not far: 2^-55 a packet, and three packets are
+/// asked for. The payload type may change: tones (RFC 4733) and silence stand between words. The
+/// clock may go back: interpolated pictures are sent out of order (RFC 3550 section 5.1).
 fn follows(last: &Media, next: &Media) -> bool {
     let (step, ticks) = (next.seq.wrapping_sub(last.seq), next.stamp.wrapping_sub(last.stamp));
     (1..=SEQ_STEP_MAX).contains(&step)
-        && ticks <= CLOCK_STEP_MAX
-        && (next.source, next.kind & 0x7f) == (last.source, last.kind & 0x7f)
+        && ticks.min(ticks.wrapping_neg()) <= CLOCK_STEP_MAX
+        && next.source == last.source
 }
 
 /// RFC 3550 section 5.1, and the payload types of RFC 3551 section 6 or dynamic ones.
@@ -80,7 +80,7 @@ fn media(bytes: &[u8]) -> Result<Media, Stop> {
     }
     let known = matches!(kind & 0x7f, 0..=34 | 96..=127);
     if first >> 6 == 2 && known && source != 0 && !reader.is_empty() {
-        Ok(Media { kind, seq, stamp, source })
+        Ok(Media { seq, stamp, source })
     } else {
         Err(Stop::NotMine)
     }
@@ -137,6 +137,10 @@ mod tests {
         assert_eq!(talk([7, 8, 8]).name(), None);
         assert_eq!(talk([7, 8, 8]).original(packet(9, 1)).name(), Some("RTP"));
         talk([7, 99, 200]).is_nobodys();
+        let mut tone = packet(8, 1);
+        tone[1] = 101;
+        let spoken = udp(1, 2).original(packet(7, 1)).original(tone).original(packet(9, 1));
+        spoken.survives("RTP");
         udp(1, 2).original(packet(7, 1)).original(packet(8, 2)).original(packet(9, 3)).is_nobodys();
     }
 

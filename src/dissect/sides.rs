@@ -1,6 +1,6 @@
 //! Asks one question of every part of a prefix: each side of a stream, or each datagram.
 
-use crate::bytes::Stop;
+use crate::bytes::{Reader, Stop};
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -27,6 +27,42 @@ pub fn each<'a, T>(
         prefix.datagrams().map(|datagram| datagram.bytes).find_map(&mut ask)
     };
     yes.ok_or(no)
+}
+
+/// The first yes of several questions about the same bytes. Without one, more is needed as long as
+/// one of them may still say yes.
+pub fn first_yes<T>(answers: impl IntoIterator<Item = Result<T, Stop>>) -> Result<T, Stop> {
+    let mut no = Stop::NotMine;
+    for answer in answers {
+        match answer {
+            Err(Stop::NeedMore) => no = Stop::NeedMore,
+            Err(_) => {}
+            yes => return yes,
+        }
+    }
+    Err(no)
+}
+
+/// A question about a client's bytes and a server's. Whoever was seen first may be either.
+pub fn either_way<'a, T>(
+    prefix: &Prefix<'a>,
+    question: impl Fn(&'a [u8], &'a [u8]) -> Result<T, Stop>,
+) -> Result<T, Stop> {
+    let [original, reply] = prefix.both();
+    first_yes([(original, reply), (reply, original)].into_iter().map(|(a, b)| question(a, b)))
+}
+
+/// `NotMine` unless that holds.
+pub const fn require(holds: bool) -> Result<(), Stop> {
+    if holds { Ok(()) } else { Err(Stop::NotMine) }
+}
+
+/// A reader for one side of a stream or for one datagram.
+pub const fn reader(transport: Transport, bytes: &[u8]) -> Reader<'_> {
+    match transport {
+        Transport::Tcp => Reader::stream(bytes),
+        _ => Reader::datagram(bytes),
+    }
 }
 
 /// The first line without its end (CRLF or LF). `NotMine` if it holds control characters or is
@@ -70,6 +106,8 @@ mod tests {
         assert_eq!(line(b"220 x\r", 9), Err(Stop::NeedMore));
         assert_eq!(line(b"220 x\x01", 9), Err(Stop::NotMine));
         assert_eq!(line(b"220 xxxxx", 9), Err(Stop::NotMine));
+        assert_eq!(first_yes([Err(Stop::NotMine), Err(Stop::NeedMore), Ok(7)]), Ok(7));
+        assert_eq!(first_yes::<u8>([Err(Stop::NeedMore), Err(Stop::NotMine)]), Err(Stop::NeedMore));
         assert!(contains_word(b"an imap4rev1 server", b"IMAP4") && !contains(b"ab", b"abc"));
     }
 }
