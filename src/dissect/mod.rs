@@ -3,6 +3,7 @@
 //! A dissector is a pure function from the prefix of a flow to facts. The order of [`ALL`] is the
 //! order of the questions: the surer the evidence, the earlier.
 
+mod agora;
 mod ber;
 pub mod bittorrent;
 mod chat;
@@ -10,8 +11,10 @@ mod coap;
 mod database;
 mod desktop;
 mod dhcp;
+mod discord;
 mod dns;
 mod dnscrypt;
+mod dropbox;
 mod dtls;
 mod flowlog;
 mod http;
@@ -22,7 +25,9 @@ mod mail;
 mod mdns;
 mod mqtt;
 mod netbios;
+mod nomachine;
 mod ntp;
+mod oicq;
 mod opening;
 mod openvpn;
 mod quic;
@@ -34,16 +39,22 @@ mod sample;
 mod sides;
 mod sip;
 mod smb;
+mod spotify;
 mod ssdp;
 mod ssh;
 mod stun;
 mod syslog;
+mod teamspeak;
+mod teamviewer;
+mod telegram;
 #[cfg(test)]
 mod testing;
 mod tftp;
 mod tls;
 mod tunnel;
+mod whatsapp;
 mod wireguard;
+mod xiaomi;
 
 use crate::bytes::Stop;
 use crate::facts::{Facts, Lesson, Protocol};
@@ -92,6 +103,17 @@ pub static ALL: &[&Dissector] = &[
     &mail::MAIL,
     &chat::CHAT,
     &mqtt::MQTT,
+    &discord::DISCORD,
+    &telegram::TELEGRAM,
+    &dropbox::DROPBOX,
+    &spotify::SPOTIFY,
+    &whatsapp::WHATSAPP,
+    &xiaomi::XIAOMI,
+    &teamviewer::TEAMVIEWER,
+    &teamspeak::TEAMSPEAK,
+    &nomachine::NOMACHINE,
+    &agora::AGORA,
+    &oicq::OICQ,
     &smb::SMB,
     &desktop::DESKTOP,
     &database::DATABASE,
