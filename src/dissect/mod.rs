@@ -3,58 +3,106 @@
 //! A dissector is a pure function from the prefix of a flow to facts. The order of [`ALL`] is the
 //! order of the questions: the surer the evidence, the earlier.
 
+mod activision;
 mod agora;
+mod alicloud;
+mod amongus;
+mod battlenet;
 mod ber;
+mod bfcp;
+mod bitcoin;
 pub mod bittorrent;
+mod cdp;
 mod chat;
 mod coap;
+mod crynet;
 mod database;
 mod desktop;
 mod dhcp;
+mod directconnect;
 mod discord;
 mod dns;
 mod dnscrypt;
 mod dropbox;
 mod dtls;
+mod eaq;
+mod edonkey;
+mod enet;
+mod ethereum;
 mod flowlog;
+mod genshin;
+mod h323;
+mod hpvirtgrp;
 mod http;
+mod iax;
+mod icecast;
 mod ike;
 mod ip;
+mod jsonrpc;
+mod kcp;
 mod llmnr;
 mod mail;
 mod mdns;
+mod megaco;
+mod mgcp;
+mod minecraft;
+mod mining;
+mod monero;
+mod mpegts;
 mod mqtt;
+mod mumble;
 mod netbios;
+mod nintendo;
 mod nomachine;
 mod ntp;
 mod oicq;
+mod ookla;
 mod opening;
 mod openvpn;
+mod photon;
+mod playstation;
+mod ppstream;
+mod quake;
 mod quic;
 mod radius;
+mod raknet;
+mod riot;
+mod ripeatlas;
 mod rpc;
 mod rtp;
+mod samp;
 #[cfg(test)]
 mod sample;
 mod sides;
 mod sip;
 mod smb;
+mod soulseek;
 mod spotify;
+mod srt;
 mod ssdp;
 mod ssh;
 mod stun;
+mod syncthing;
 mod syslog;
 mod teamspeak;
 mod teamviewer;
 mod telegram;
+mod terraria;
+mod teso;
 #[cfg(test)]
 mod testing;
 mod tftp;
+mod tivo;
 mod tls;
 mod tunnel;
+mod websocket;
 mod whatsapp;
 mod wireguard;
+mod wow;
+mod xbox;
 mod xiaomi;
+mod zoom;
+mod zug;
 
 use crate::bytes::Stop;
 use crate::facts::{Facts, Lesson, Protocol};
@@ -114,6 +162,54 @@ pub static ALL: &[&Dissector] = &[
     &nomachine::NOMACHINE,
     &agora::AGORA,
     &oicq::OICQ,
+    &bitcoin::BITCOIN,
+    &monero::MONERO,
+    &ethereum::ETHEREUM,
+    &mining::MINING,
+    &jsonrpc::JSONRPC,
+    &zug::ZUG,
+    &syncthing::SYNCTHING,
+    &edonkey::EDONKEY,
+    &soulseek::SOULSEEK,
+    &directconnect::DIRECTCONNECT,
+    &raknet::RAKNET,
+    &minecraft::MINECRAFT,
+    &enet::ENET,
+    &photon::PHOTON,
+    &battlenet::BATTLENET,
+    &wow::WOW,
+    &zoom::ZOOM,
+    &mpegts::MPEGTS,
+    &tivo::TIVO,
+    &icecast::ICECAST,
+    &ookla::OOKLA,
+    &alicloud::ALICLOUD,
+    &ripeatlas::RIPEATLAS,
+    &hpvirtgrp::HPVIRTGRP,
+    &eaq::EAQ,
+    &websocket::WEBSOCKET,
+    &crynet::CRYNET,
+    &activision::ACTIVISION,
+    &riot::RIOT,
+    &teso::TESO,
+    &amongus::AMONGUS,
+    &kcp::KCP,
+    &genshin::GENSHIN,
+    &nintendo::NINTENDO,
+    &xbox::XBOX,
+    &cdp::CDP,
+    &playstation::PLAYSTATION,
+    &ppstream::PPSTREAM,
+    &bfcp::BFCP,
+    &iax::IAX,
+    &mgcp::MGCP,
+    &megaco::MEGACO,
+    &h323::H323,
+    &mumble::MUMBLE,
+    &srt::SRT,
+    &terraria::TERRARIA,
+    &samp::SAMP,
+    &quake::QUAKE,
     &smb::SMB,
     &desktop::DESKTOP,
     &database::DATABASE,
