@@ -29,6 +29,8 @@ const LESS: &[(&str, &str)] = &[
     ("NFS", "RPC"),
     // The STUN that opens a call is cut, its media follow.
     ("STUN", "RTP"),
+    // The same, with a discovery of its own.
+    ("Discord", "RTP"),
 ];
 /// Flows without an answer that damage gives one, and a right one.
 const MORE: &[(&str, &str)] = &[

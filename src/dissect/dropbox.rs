@@ -24,11 +24,12 @@ pub static DROPBOX: Dissector = Dissector {
     teach: None,
 };
 
-/// Twelve bytes of text at the start, and two more members: 2^-96 and more.
+/// An object with three members by name: more than 2^-200.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |bytes| {
-        Reader::datagram(bytes).literal(b"{\"host_int\":")?;
-        if contains(bytes, b"\"version\":") && contains(bytes, b"\"namespaces\":") {
+        Reader::datagram(bytes).literal(b"{\"")?;
+        let members = [&b"\"host_int\":"[..], b"\"version\":", b"\"displayname\":"];
+        if members.iter().all(|member| contains(bytes, member)) {
             Ok(Facts::of(&PROTOCOL))
         } else {
             Err(Stop::NotMine)
@@ -45,6 +46,9 @@ mod tests {
         let text = "{\"host_int\": 1, \"version\": [2, 0], \"displayname\": \"\", \"port\": 17500, \
             \"namespaces\": [2]}";
         udp(17500, 17500).original(text).survives("Dropbox");
+        let newer =
+            "{\"version\": [2, 0], \"port\": 17500, \"host_int\": 1, \"displayname\": \"\"}";
+        udp(17500, 17500).original(newer).survives("Dropbox");
         udp(17500, 17500).original("{\"host_int\": 1, \"version\": 3}").is_nobodys();
     }
 }

@@ -55,7 +55,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
                 0x0b => value == [0, 2],                   // version
                 0x06 => opening == REGISTER && length > 0, // user
                 CALL_TOKEN => false,
-                0..=0x40 => false,
+                0..=0x40 | 0xff => false,
                 _ => return Err(Stop::NotMine),
             };
         }

@@ -14,6 +14,7 @@ mod bitcoin;
 pub mod bittorrent;
 mod cdp;
 mod chat;
+mod citrix;
 mod coap;
 mod crynet;
 mod database;
@@ -40,6 +41,7 @@ mod ike;
 mod ip;
 mod jsonrpc;
 mod kcp;
+mod libp2p;
 mod llmnr;
 mod mail;
 mod mdns;
@@ -50,6 +52,7 @@ mod mining;
 mod monero;
 mod mpegts;
 mod mqtt;
+mod msdo;
 mod mumble;
 mod netbios;
 mod nintendo;
@@ -68,6 +71,7 @@ mod radius;
 mod raknet;
 mod riot;
 mod ripeatlas;
+mod roon;
 mod rpc;
 mod rtp;
 mod samp;
@@ -77,6 +81,7 @@ mod sides;
 mod sip;
 mod smb;
 mod soulseek;
+mod spice;
 mod spotify;
 mod srt;
 mod ssdp;
@@ -99,6 +104,7 @@ mod websocket;
 mod whatsapp;
 mod wireguard;
 mod wow;
+mod x11;
 mod xbox;
 mod xiaomi;
 mod zoom;
@@ -210,6 +216,12 @@ pub static ALL: &[&Dissector] = &[
     &terraria::TERRARIA,
     &samp::SAMP,
     &quake::QUAKE,
+    &libp2p::LIBP2P,
+    &msdo::MSDO,
+    &spice::SPICE,
+    &x11::X11,
+    &citrix::CITRIX,
+    &roon::ROON,
     &smb::SMB,
     &desktop::DESKTOP,
     &database::DATABASE,

@@ -39,6 +39,6 @@ mod tests {
     fn the_greeting_is_wow() {
         let greeting = "0\0WORLD OF WARCRAFT CONNECTION - SERVER TO CLIENT\0";
         tcp(39329, 3724).reply(greeting).survives("WoW");
-        tcp(39329, 3724).reply(&greeting.replace('-', "+")).is_nobodys();
+        tcp(39329, 3724).reply(greeting.replace('-', "+")).is_nobodys();
     }
 }
