@@ -56,6 +56,8 @@ mod msdo;
 mod mumble;
 mod netbios;
 mod nintendo;
+#[cfg(test)]
+mod noise;
 mod nomachine;
 mod ntp;
 mod oicq;

@@ -20,20 +20,29 @@ pub static PPSTREAM: Dissector = Dissector {
     teach: None,
 };
 
-/// Each knows its length (2^-16 each way); seven bytes of a session and seventeen of a file's number
-/// return (2^-192).
+/// The kind of an answer is the question's with its highest bit (2^-16 for both), each knows its length
+/// (2^-32), seven bytes of a session return and a file's number of sixteen with its tag (2^-192).
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    answered(prefix, numbers, |asked, bytes| numbers(bytes).as_ref() == Some(asked))
-        .map(|()| Facts::of(&PROTOCOL))
+    answered(
+        prefix,
+        |bytes| numbers(bytes, ASKS),
+        |asked, bytes| numbers(bytes, ASKS | 0x80).as_ref() == Some(asked),
+    )
+    .map(|()| Facts::of(&PROTOCOL))
 }
 
-fn numbers(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+const ASKS: u8 = 0x1c;
+/// In front of a file's number.
+const FILE: u8 = 0x14;
+
+fn numbers(bytes: &[u8], kind: u8) -> Option<(&[u8], &[u8])> {
     let mut reader = Reader::datagram(bytes);
-    reader.skip(2).ok()?;
+    reader.literal(&[kind]).ok()?;
+    reader.skip(1).ok()?;
     let length = usize::from(reader.u16_le().ok()?);
     let (session, file) = (bytes.get(8..15)?, bytes.get(23..40)?);
     let random = file.iter().filter(|&&byte| byte != 0).count() >= 8;
-    (length == bytes.len() && random).then_some((session, file))
+    (length == bytes.len() && file.first() == Some(&FILE) && random).then_some((session, file))
 }
 
 #[cfg(test)]

@@ -41,7 +41,11 @@ fn stun(bytes: &[u8]) -> Result<(), Stop> {
 fn question(bytes: &[u8]) -> Option<&[u8]> {
     match bytes {
         [1, 0, 2, ..] if bytes.len() >= 64 => bytes.get(3..19),
-        [3, 0, 0, 0, ..] if bytes.len() == 13 => bytes.get(1..13),
+        [3, 0, 0, 0, _, times @ ..] if times.len() == 8 => {
+            // Two clocks in milliseconds; small numbers are another protocol's.
+            let large = times.iter().filter(|&&byte| byte >= 16).count();
+            bytes.get(1..).filter(|_| large >= 3)
+        }
         _ => None,
     }
 }
