@@ -1,4 +1,5 @@
-//! HP's virtual machine group management over TCP: openings of both sides.
+//! What is known as HP's virtual machine group management, after its port (5223): openings of both
+//! sides over TCP. Nobody has published the format; captures show the first four bytes.
 
 use crate::bytes::{Reader, Stop};
 use crate::dissect::Dissector;

@@ -1,4 +1,6 @@
 //! Windows' Delivery Optimization over TCP: updates from other computers nearby (port 7680).
+//!
+//! Undocumented; the greeting as in Wireshark's packet-ms-do.c.
 
 use crate::bytes::{Reader, Stop};
 use crate::dissect::Dissector;

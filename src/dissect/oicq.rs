@@ -23,11 +23,11 @@ pub static OICQ: Dissector = Dissector {
     teach: None,
 };
 
-/// QQ's servers; nothing else of UDP lives there.
+/// QQ's servers. Others use it too.
 const PORT: u16 = 8000;
 
-/// The ends are fixed (2^-16), few commands exist (2^-10), and an account is not zero. That alone is
-/// weak: it counts only to or from QQ's port.
+/// The ends are fixed (2^-16), of the commands 34 exist (2^-11), and an account is not zero. That alone
+/// is weak, 2^-27: it counts only to or from QQ's port.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     if !prefix.has_port(PORT) {
         return Err(Stop::NotMine);
@@ -39,9 +39,9 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         let command = reader.u16()?;
         reader.skip(2)?;
         let account = reader.u32()?;
-        let known = matches!(command, 1 | 2 | 4..=6 | 9..=11 | 13..=14 | 18 | 22..=24 | 26 | 28
-            | 29 | 34 | 38 | 39 | 48 | 49 | 60..=62 | 80 | 88 | 92 | 94 | 101 | 103 | 127 | 128
-            | 166 | 181 | 186 | 206 | 221 | 285);
+        let known = matches!(command, 1 | 2 | 4..=6 | 9..=11 | 13 | 0x12 | 0x16..=0x18 | 0x1a
+            | 0x1c | 0x1d | 0x21 | 0x22 | 0x26 | 0x27 | 0x29 | 0x30 | 0x31 | 0x3c..=0x3e | 0x58
+            | 0x5c | 0x62 | 0x65 | 0x67 | 0x80 | 0x81 | 0xb5);
         if known && account >= 10_000 && bytes.len() >= 20 && bytes.last() == Some(&3) {
             Ok(Facts::of(&PROTOCOL))
         } else {

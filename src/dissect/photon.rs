@@ -1,7 +1,7 @@
 //! Photon Realtime over UDP, the network under many games made with Unity: connecting.
 //!
-//! Photon's client sources (PhotonPeer, EnetPeer): a header of twelve bytes, commands of twelve and
-//! more; CONNECT is 2, its answer VERIFYCONNECT 3.
+//! A header of twelve bytes and commands of twelve and more, as 0blu/PhotonPackageParser reads them;
+//! CONNECT is 2, its answer VERIFYCONNECT 3.
 
 use crate::bytes::{Reader, Stop};
 use crate::dissect::Dissector;
@@ -37,7 +37,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         if !matches!(flags, 0 | 1 | 0xcc) || commands != 1 {
             return Err(Stop::NotMine);
         }
-        // With a checksum it stands before the time and the challenge ends the header.
+        // Time and challenge, then the checksum if there is one.
         reader.skip(if flags == 0xcc { 12 } else { 8 })?;
         reader.literal(&[2, 0xff, 1])?;
         reader.skip(1)?;

@@ -11,7 +11,7 @@ use crate::prefix::Prefix;
 pub static PROTOCOL: Protocol =
     Protocol { id: 50128, name: "Roon", category: "media", ports: &[(Transport::Udp, 9003)] };
 
-/// Discovery, as its open clients write it (roon-extension-api, sood.js).
+/// Discovery, as its open clients write it (node-roon-api, sood.js).
 pub static ROON: Dissector = Dissector {
     name: "roon",
     over: &[Transport::Udp],

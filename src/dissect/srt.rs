@@ -27,12 +27,13 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         reader.literal(&[0x80, 0, 0, 0, 0, 0, 0, 0])?;
         reader.skip(8)?; // time, socket
         let version = reader.u32()?;
-        reader.skip(8)?; // encryption, extensions, first number
+        let form = reader.u32()?; // encryption and extensions; of UDT, which has no 2, its kind of socket
+        reader.skip(4)?; // first number
         let mtu = reader.u32()?;
         reader.skip(4)?; // window
         let kind = reader.u32()?;
         reader.skip(24)?; // socket, cookie, address
-        let known = matches!(version, 4 | 5)
+        let known = matches!((version, form), (4, 2) | (5, _))
             && (576..=9000).contains(&mtu)
             && matches!(kind, 0 | 1 | 0xffff_ffff | 0xffff_fffe);
         if known { Ok(Facts::of(&PROTOCOL)) } else { Err(Stop::NotMine) }
