@@ -34,6 +34,8 @@ const LESS: &[(&str, &str)] = &[
     ("IMAP/S", "IMAP"),
     ("POP3/S", "POP3"),
     ("FTP/S", "FTP/C"),
+    // The same, with a discovery of its own.
+    ("Discord", "RTP"),
 ];
 /// Flows without an answer that damage gives one, and a right one.
 const MORE: &[(&str, &str)] = &[

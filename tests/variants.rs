@@ -45,6 +45,10 @@ const LESS: &[(&str, &str)] = &[
     // A call whose STUN is missing.
     ("STUN", "RTP"),
     ("STUN", "DTLS"),
+    // The same, with a discovery or reports of their own.
+    ("Discord", "RTP"),
+    ("Skype/Teams/Call", "RTCP"),
+    ("WhatsApp/Call", "STUN"),
     // A client offers SMB 2 in a message of SMB 1, in a list that is cut.
     ("SMBv23", "SMBv1"),
     // The TLS is missing to which they change.

@@ -23,6 +23,8 @@ pub static AFP: Dissector = Dissector {
 /// The DSI header: request or answer, a command, an id, an offset or error, the length of the data,
 /// reserved zeros: 2^-7, 2^-5, 2^-32, and 2^-8 for a length below 16 MiB.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+    // What is mostly zeros has such headers too.
+    require(prefix.has_port(548))?;
     each(prefix, |side| {
         let mut reader = Reader::stream(side);
         let (flags, command) = (reader.u8()?, reader.u8()?);

@@ -32,6 +32,8 @@ pub static ETHERNET_IP: Dissector = Dissector {
 };
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+    // What is mostly zeros has such headers too.
+    require(prefix.has_port(44_818) || prefix.has_port(2_222))?;
     each(prefix, |part| {
         let reader = reader(prefix.transport, part);
         match part.first() {

@@ -24,8 +24,8 @@ pub static HART_IP: Dissector = Dissector {
     teach: None,
 };
 
-/// Version, type, id, status, sequence and a length that is the datagram's, or opens a session:
-/// 2^-8, 2^-6, 2^-6, 2^-5 for errors below 8, 2^-16.
+/// Version, type, id, status, sequence and a length that is the datagram's and suits the id, or opens
+/// a session: 2^-8, 2^-6, 2^-6, 2^-5 for errors below 8, 2^-16.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |part| {
         let mut reader = reader(prefix.transport, part);
@@ -40,7 +40,13 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
             let (master, _lifetime) = (reader.u8()?, reader.u32()?);
             require(id == 0 && kind < 2 && length == 13 && master <= 1)
         } else {
-            require(length == part.len())
+            // Opening a session, closing one and keeping one alive have one length each.
+            let sane = match id {
+                0 => matches!(length, 8 | 13),
+                1 | 2 => length == 8,
+                _ => length > 8,
+            };
+            require(sane && length == part.len())
         }
     })
     .map(|()| Facts::of(&PROTOCOL))

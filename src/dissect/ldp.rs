@@ -27,6 +27,8 @@ pub static LDP: Dissector = Dissector {
 /// Section 3.5: version 1, the length, a router, label space zero, a known message that fits:
 /// 2^-16, 2^-16 in a datagram and 2^-4 in a stream, 2^-16, 2^-12, 2^-4.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+    // Lengths and small numbers alone are not evidence enough elsewhere.
+    require(prefix.has_port(646))?;
     each(prefix, |part| {
         let mut reader = reader(prefix.transport, part);
         reader.literal(&[0, 1])?;

@@ -38,9 +38,18 @@ struct Media {
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let mut runs: [(usize, Option<Media>); 2] = [(0, None); 2];
+    let mut reporters: [Option<u32>; 2] = [None; 2];
     for datagram in prefix.datagrams() {
         if reports(datagram.bytes).is_ok() {
             return Ok(Facts::of(&PROTOCOL_RTCP));
+        }
+        if let (Ok(source), Some(last)) =
+            (secured(datagram.bytes), reporters.get_mut(datagram.direction.index()))
+        {
+            if last.replace(source) == Some(source) {
+                return Ok(Facts::of(&PROTOCOL_RTCP));
+            }
+            continue;
         }
         let media = media(datagram.bytes)?;
         let Some((length, last)) = runs.get_mut(datagram.direction.index()) else { continue };
@@ -118,6 +127,28 @@ fn reports(bytes: &[u8]) -> Result<(), Stop> {
     if described { Ok(()) } else { Err(Stop::NotMine) }
 }
 
+/// RFC 3711 section 3.4: of an encrypted compound the first eight bytes are clear: a report whose
+/// length has room for its blocks (2^-14), and its source, which stays the same (2^-32). Two of one
+/// side are asked for. Behind the report stand at least an index and a tag.
+fn secured(bytes: &[u8]) -> Result<u32, Stop> {
+    let mut reader = Reader::datagram(bytes);
+    let (first, kind) = (reader.u8()?, reader.u8()?);
+    let words = usize::from(reader.u16()?);
+    let source = reader.u32()?;
+    let fixed = match kind {
+        200 => 6usize,
+        201 => 1,
+        _ => return Err(Stop::NotMine),
+    };
+    let least = usize::from(first & 0x1f).saturating_mul(6).saturating_add(fixed);
+    let end = words.saturating_mul(4).saturating_add(12);
+    if first >> 6 == 2 && words >= least && end <= bytes.len() && source != 0 {
+        Ok(source)
+    } else {
+        Err(Stop::NotMine)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::dissect::sample::{Sample, hex, join, udp};
@@ -153,5 +184,14 @@ mod tests {
         damaged[11] = 4;
         udp(16385, 16385).original(damaged).is_nobodys();
         udp(16385, 16385).original(&compound[..8]).is_nobodys();
+    }
+
+    #[test]
+    fn two_encrypted_reports_of_one_source_are_rtcp() {
+        let report = |tail: u8| join(&[&hex("81c9 0007 549aa5da"), &[tail; 40]]);
+        udp(10269, 23047).original(report(1)).original(report(2)).survives("RTCP");
+        udp(10269, 23047).original(report(1)).reply(report(2)).is_nobodys();
+        let other = join(&[&hex("81c9 0007 549aa5db"), &[3; 40]]);
+        udp(10269, 23047).original(report(1)).original(other).is_nobodys();
     }
 }

@@ -4,7 +4,7 @@ use crate::bytes::{Reader, Stop};
 use crate::dissect::Dissector;
 use crate::dissect::sides::require;
 use crate::facts::{Facts, Protocol};
-use crate::net::Transport;
+use crate::net::{Direction, Transport};
 use crate::prefix::Prefix;
 
 /// Rx.
@@ -20,6 +20,9 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
 };
 
+/// The flag of packets of the side that began the connection.
+const CLIENT_INITIATED: u8 = 1;
+
 /// Its messages.
 pub static RX: Dissector = Dissector {
     name: "rx",
@@ -30,21 +33,24 @@ pub static RX: Dissector = Dissector {
 };
 
 /// The AFS-3 Rx specification's header of 28 bytes. Two packets of one connection must agree in its
-/// epoch and id (2^-64), and each has numbers below 2^24 and a known type (2^-28 each).
+/// epoch and id (2^-64), and each has numbers below 2^24 and a known type (2^-28 each). The flag of the
+/// side that began the connection is set one way only.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let mut before = None;
     for datagram in prefix.datagrams() {
         let mut reader = Reader::datagram(datagram.bytes);
         let (epoch, connection) = (reader.u32()?, reader.u32()?);
         let (call, sequence, serial) = (reader.u32()?, reader.u32()?, reader.u32()?);
-        let (kind, _flags, _status, security) =
+        let (kind, flags, _status, security) =
             (reader.u8()?, reader.u8()?, reader.u8()?, reader.u8()?);
         let (_checksum, service) = (reader.u16()?, reader.u16()?);
         let small = call < 0x100_0000 && sequence < 0x100_0000 && serial < 0x100_0000;
         require(small && serial != 0 && matches!(kind, 1..=13) && security <= 5)?;
         require(epoch != 0 && connection != 0)?;
         // The last two bits of an id count its channels.
-        let this = (epoch, connection >> 2, service);
+        let by_initiator =
+            (flags & CLIENT_INITIATED != 0) == (datagram.direction == Direction::Original);
+        let this = (epoch, connection >> 2, service, by_initiator);
         match before {
             Some(other) if other == this => return Ok(Facts::of(&PROTOCOL)),
             Some(_) => return Err(Stop::NotMine),

@@ -1,7 +1,7 @@
 //! Asks one question of every part of a prefix: each side of a stream, or each datagram.
 
 use crate::bytes::{Reader, Stop};
-use crate::net::Transport;
+use crate::net::{Direction, Transport};
 use crate::prefix::Prefix;
 
 /// The first yes of any side (TCP) or datagram (UDP). Without one, any no is a no, and a flow
@@ -63,6 +63,25 @@ pub const fn reader(transport: Transport, bytes: &[u8]) -> Reader<'_> {
         Transport::Tcp => Reader::stream(bytes),
         _ => Reader::datagram(bytes),
     }
+}
+
+/// Datagrams of one direction that are all questions, and one of the other direction that agrees
+/// with the newest of them. `NotMine` as soon as one is neither.
+pub fn answered<'a, T>(
+    prefix: &Prefix<'a>,
+    question: impl Fn(&'a [u8]) -> Option<T>,
+    answers: impl Fn(&T, &'a [u8]) -> bool,
+) -> Result<(), Stop> {
+    let mut asked: Option<(Direction, T)> = None;
+    for datagram in prefix.datagrams() {
+        asked = match asked {
+            Some((asker, asked)) if asker != datagram.direction => {
+                return if answers(&asked, datagram.bytes) { Ok(()) } else { Err(Stop::NotMine) };
+            }
+            _ => Some((datagram.direction, question(datagram.bytes).ok_or(Stop::NotMine)?)),
+        };
+    }
+    Err(Stop::NeedMore)
 }
 
 /// The first line without its end (CRLF or LF). `NotMine` if it holds control characters or is

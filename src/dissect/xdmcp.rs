@@ -22,6 +22,8 @@ pub static XDMCP: Dissector = Dissector {
 
 /// Version 1, an operation, the length of the rest: 2^-16, 2^-12, 2^-16.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+    // Lengths and small numbers alone are not evidence enough elsewhere.
+    require(prefix.has_port(177))?;
     each(prefix, |datagram| {
         let mut reader = Reader::datagram(datagram);
         reader.literal(&[0, 1])?;
