@@ -5,6 +5,7 @@
 //! 20-byte node id. The shortest of those is 12 fixed bytes: 2^-96 by chance.
 
 use super::bencode::{self, Token};
+use super::teach::Notes;
 use crate::bytes::{Reader, Stop};
 
 /// Openings with a node id that stand at the very start because keys are sorted.
@@ -73,6 +74,76 @@ fn is_error(reader: &mut Reader<'_>) -> Result<bool, Stop> {
     let code = bencode::token(reader)?;
     let text = bencode::token(reader)?;
     Ok(matches!(code, Token::Integer(200..=399)) && matches!(text, Token::Bytes(_)))
+}
+
+/// Endpoints in an answer: `nodes` and `values` (BEP 5), `nodes6` and long values (BEP 32), and
+/// `ip`, the receiver's own endpoint as the sender sees it (BEP 42). In an announcement, where its
+/// sender listens (BEP 5 "announce_peer").
+pub fn teach(bytes: &[u8], notes: &mut Notes<'_>) {
+    if message(bytes).is_err() {
+        return;
+    }
+    let (mut announces, mut port) = (false, None);
+    bencode::dict_head(&mut Reader::datagram(bytes), |key, mut value| match key {
+        b"ip" => endpoint(&mut value, notes),
+        b"a" => port = announced(&mut value, notes),
+        b"r" => bencode::dict_head(&mut value, |key, mut value| match key {
+            b"nodes" => nodes(&mut value, 26, notes),
+            b"nodes6" => nodes(&mut value, 38, notes),
+            b"values" => values(&mut value, notes),
+            _ => {}
+        }),
+        b"q" => announces = bencode::bytes(&mut value) == Ok(b"announce_peer"),
+        _ => {}
+    });
+    if let Some(port) = port.filter(|_| announces) {
+        notes.listens(port);
+    }
+}
+
+/// A compact endpoint of either family in a string of its own.
+fn endpoint(reader: &mut Reader<'_>, notes: &mut Notes<'_>) {
+    match bencode::bytes(reader) {
+        Ok(one) if one.len() == 6 => notes.compact_v4(one),
+        Ok(one) if one.len() == 18 => notes.compact_v6(one),
+        _ => {}
+    }
+}
+
+/// A node is 20 bytes of id and a compact endpoint.
+fn nodes(reader: &mut Reader<'_>, node_bytes: usize, notes: &mut Notes<'_>) {
+    let list = bencode::bytes_head(reader).unwrap_or_default();
+    for node in list.chunks_exact(node_bytes) {
+        match node.get(20..).unwrap_or_default() {
+            one if one.len() == 6 => notes.compact_v4(one),
+            one => notes.compact_v6(one),
+        }
+    }
+}
+
+fn values(reader: &mut Reader<'_>, notes: &mut Notes<'_>) {
+    if bencode::token(reader) != Ok(Token::List) {
+        return;
+    }
+    while reader.peek().is_some_and(|first| first.is_ascii_digit()) {
+        endpoint(&mut reader.clone(), notes);
+        if bencode::skip(reader).is_err() {
+            return;
+        }
+    }
+}
+
+/// The port in the arguments of an announcement.
+fn announced(reader: &mut Reader<'_>, notes: &Notes<'_>) -> Option<u16> {
+    let (mut implied, mut port) = (false, None);
+    bencode::dict_head(reader, |key, mut value| match key {
+        b"implied_port" => {
+            implied = matches!(bencode::token(&mut value), Ok(Token::Integer(1..)));
+        }
+        b"port" => port = bencode::port(&mut value),
+        _ => {}
+    });
+    if implied { Some(notes.source_port()) } else { port }
 }
 
 #[cfg(test)]

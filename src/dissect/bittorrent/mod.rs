@@ -8,6 +8,7 @@ mod bencode;
 mod dht;
 mod local;
 mod peer;
+mod teach;
 mod tracker;
 mod utp;
 
@@ -33,7 +34,7 @@ pub static BITTORRENT: Dissector = Dissector {
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
     dissect,
-    teach: None,
+    teach: Some(teach::teach),
 };
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {

@@ -1,6 +1,9 @@
 //! The peer wire protocol (BEP 3 "peer protocol"; BEP 10 extension handshake) over a byte stream.
 
+use std::net::IpAddr;
+
 use super::bencode::{self, Token};
+use super::teach::Notes;
 use crate::bytes::{Reader, Stop};
 
 /// The opening of either side: 20 fixed bytes, 2^-160 by chance.
@@ -18,6 +21,14 @@ const PIECE_INDEX_MAX: u32 = 1 << 24;
 const PIECE_BYTES_MAX: u32 = 1 << 28;
 /// The longest extension handshake believed.
 const EXTENSIONS_MAX: u32 = 4096;
+/// The longest message believed: a block of 128 KiB, or the bits of a million pieces.
+const MESSAGE_MAX: u32 = (1 << 17) + 9;
+/// The handshake with everything in it.
+const HANDSHAKE_BYTES: usize = 68;
+/// Most messages read at the start of one segment: a connection opens with about eight.
+const MESSAGES_MAX: usize = 16;
+/// BEP 5 "New Torrent Extension": the sender's port of the DHT.
+const PORT: u8 = 9;
 
 /// 19, the protocol's name, 8 reserved bytes, the info hash, the peer id: the torrent, once it is
 /// there.
@@ -79,6 +90,88 @@ fn block(reader: &mut Reader<'_>) -> Result<(), Stop> {
         Ok(())
     } else {
         Err(Stop::NotMine)
+    }
+}
+
+/// Whether messages of that id have that length, both counted from the id on (BEP 3, BEP 5, BEP 6,
+/// BEP 10, BEP 52).
+const fn is_form(id: u8, length: u32) -> bool {
+    match id {
+        0..=3 | 14 | 15 => length == 1,
+        PORT => length == 3,
+        4 | 13 | 17 => length == 5,
+        REQUEST | 8 | 16 => length == 13,
+        5 | EXTENDED => length >= 2 && length <= MESSAGE_MAX,
+        PIECE => length > 9 && length <= MESSAGE_MAX,
+        21 | 23 => length == 49,
+        22 => length > 49 && length <= MESSAGE_MAX,
+        _ => false,
+    }
+}
+
+/// The next message: its id and as much as is there of what follows. Keep-alives are stepped over.
+fn next<'a>(reader: &mut Reader<'a>) -> Result<(u8, &'a [u8]), Stop> {
+    let mut length = reader.u32()?;
+    while length == 0 {
+        length = reader.u32()?;
+    }
+    let id = reader.u8()?;
+    if !is_form(id, length) {
+        return Err(Stop::NotMine);
+    }
+    let rest = usize::try_from(length.saturating_sub(1)).map_err(|_| Stop::NotMine)?;
+    Ok((id, reader.take(rest.min(reader.len()))?))
+}
+
+/// Ports and peers in the messages at the start of a segment, behind the handshake if that stands
+/// there: the extension handshake (BEP 10), peer exchange (BEP 11), `port` (BEP 5) and holes to
+/// punch (BEP 55). `yourip` is not learned: it comes without a port.
+pub fn teach(bytes: &[u8], notes: &mut Notes<'_>) {
+    let mut reader = Reader::stream(bytes);
+    if handshake(bytes).is_ok() && reader.skip(HANDSHAKE_BYTES).is_err() {
+        return;
+    }
+    for _ in 0..MESSAGES_MAX {
+        let Ok((id, body)) = next(&mut reader) else { return };
+        match (id, body) {
+            (PORT, &[high, low]) => notes.listens(u16::from_be_bytes([high, low])),
+            (EXTENDED, [0, hello @ ..]) => teach_extensions(hello, notes),
+            (EXTENDED, [_, message @ ..]) => teach_extended(message, notes),
+            _ => {}
+        }
+    }
+}
+
+/// `p`, and with it `ipv4` and `ipv6`: other addresses of the sender.
+fn teach_extensions(hello: &[u8], notes: &mut Notes<'_>) {
+    let (mut port, mut v4, mut v6) = (None, None, None);
+    bencode::dict_head(&mut Reader::stream(hello), |key, mut value| match key {
+        b"p" => port = bencode::port(&mut value),
+        b"ipv4" => v4 = value.literal(b"4:").and_then(|()| value.array::<4>()).ok(),
+        b"ipv6" => v6 = value.literal(b"16:").and_then(|()| value.array::<16>()).ok(),
+        _ => {}
+    });
+    let Some(port) = port else { return };
+    notes.listens(port);
+    let addrs = [v4.map(IpAddr::from), v6.map(IpAddr::from)];
+    addrs.into_iter().flatten().for_each(|addr| notes.peer(addr, port));
+}
+
+/// The number of an extended message is agreed on in other packets, so its form tells what it is:
+/// a dictionary with `added` or `added6`, or a hole to punch to an endpoint.
+fn teach_extended(message: &[u8], notes: &mut Notes<'_>) {
+    match message {
+        [b'd', ..] => {
+            bencode::dict_head(&mut Reader::stream(message), |key, mut value| match key {
+                b"added" => notes.compact_v4(bencode::bytes_head(&mut value).unwrap_or_default()),
+                b"added6" => notes.compact_v6(bencode::bytes_head(&mut value).unwrap_or_default()),
+                _ => {}
+            })
+        }
+        // Ask for it (0) or do it (1), family (0, 1), endpoint, no error.
+        [0 | 1, 0, end @ .., 0, 0, 0, 0] if end.len() == 6 => notes.compact_v4(end),
+        [0 | 1, 1, end @ .., 0, 0, 0, 0] if end.len() == 18 => notes.compact_v6(end),
+        _ => {}
     }
 }
 

@@ -94,6 +94,12 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// What a packet carries, if its header has the form of one. That alone proves nothing: it is for
+/// packets of a flow that is known.
+pub fn payload(bytes: &[u8]) -> Option<&[u8]> {
+    Packet::parse(bytes).map(|packet| packet.payload)
+}
+
 /// How far `later` is ahead of `earlier` on a clock or counter that wraps.
 fn ahead(later: u16, earlier: u16) -> u16 {
     later.wrapping_sub(earlier)
