@@ -105,4 +105,5 @@ pub static ALL: &[&Dissector] = &[
     &flowlog::FLOWLOG,
     &rtp::RTP,
     &ip::IP,
+    &bittorrent::ENCRYPTED,
 ];

@@ -2,7 +2,7 @@
 
 use crate::bytes::Stop;
 use crate::dissect::{self, Dissector};
-use crate::facts::{Facts, Lesson, Protocol};
+use crate::facts::{Certainty, Facts, Lesson, Protocol};
 use crate::flow::{Flow, Gathering, Refusals, Stage};
 use crate::net::{Direction, Transport};
 use crate::prefix::{Chunk, Gathered, Prefix};
@@ -247,6 +247,11 @@ impl Detector {
                 continue;
             }
             match (dissector.dissect)(prefix) {
+                // A shape alone names nothing; content may still follow it.
+                Ok(facts) if facts.certainty != Certainty::Content && facts.pending => {
+                    answer = Answer::NeedMore;
+                }
+                Ok(facts) if facts.certainty != Certainty::Content => refusals.note(number),
                 Ok(facts) => return Answer::Facts(number, facts),
                 Err(Stop::NeedMore) => answer = Answer::NeedMore,
                 Err(Stop::NotMine | Stop::Malformed) => refusals.note(number),

@@ -6,12 +6,14 @@
 
 mod bencode;
 mod dht;
+mod encrypted;
 mod local;
 mod peer;
 mod teach;
 mod tracker;
 mod utp;
 
+pub use self::encrypted::ENCRYPTED;
 use crate::bytes::Stop;
 use crate::dissect::Dissector;
 use crate::dissect::sides::each;

@@ -24,7 +24,7 @@ const EXTENSIONS_MAX: u32 = 4096;
 /// The longest message believed: a block of 128 KiB, or the bits of a million pieces.
 const MESSAGE_MAX: u32 = (1 << 17) + 9;
 /// The handshake with everything in it.
-const HANDSHAKE_BYTES: usize = 68;
+pub const HANDSHAKE_BYTES: usize = 68;
 /// Most messages read at the start of one segment: a connection opens with about eight.
 const MESSAGES_MAX: usize = 16;
 /// BEP 5 "New Torrent Extension": the sender's port of the DHT.

@@ -1,0 +1,200 @@
+//! BitTorrent in captures: the shape of encrypted peers, uTP joined anywhere, lessons.
+//!
+//!     cargo test --test bittorrent -- --nocapture
+//!
+//! asks the dissectors about each TCP flow as the engine does, packet by packet, and lists those
+//! of the corpus that have the shape of the encrypted handshake. `NFA_CORPUS` says where it is.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing)]
+
+#[allow(dead_code)]
+mod corpus;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use nfa::bytes::Stop;
+use nfa::dissect::ALL;
+use nfa::dissect::bittorrent::{BITTORRENT, ENCRYPTED};
+use nfa::facts::Certainty;
+use nfa::flow::{FlowKey, ends_of};
+use nfa::net::{Direction, Endpoint, Transport};
+use nfa::prefix::Gathered;
+use nfa::time::Timestamp;
+use nfa::wire::{self, TcpFlags};
+
+/// As many packets with payload as the engine looks at.
+const PACKETS_MAX: usize = 12;
+
+/// One TCP flow and what is said of it.
+struct Dialogue {
+    ends: [Endpoint; 2],
+    store: Gathered,
+    packets: usize,
+    named: bool,
+    refused: Vec<usize>,
+    /// Certainties of the encrypted shape, with the number of the packet that showed it.
+    seen: Vec<(usize, Certainty)>,
+}
+
+impl Dialogue {
+    fn ask(&mut self, last_call: bool) {
+        let mut prefix = self.store.view(Transport::Tcp, self.ends);
+        prefix.last_call = last_call;
+        let mut answer = None;
+        for (number, dissector) in ALL.iter().enumerate() {
+            if !dissector.over.contains(&Transport::Tcp) || self.refused.contains(&number) {
+                continue;
+            }
+            match (dissector.dissect)(&prefix) {
+                Ok(facts) => {
+                    answer = Some((facts.certainty, dissector.name == ENCRYPTED.name));
+                    break; // it is the last where it is not content
+                }
+                Err(Stop::NotMine | Stop::Malformed) => self.refused.push(number),
+                Err(Stop::NeedMore) => {}
+            }
+        }
+        let Some((certainty, encrypted)) = answer else { return };
+        self.named = certainty == Certainty::Content;
+        if encrypted && self.seen.last().map(|(_, last)| *last) != Some(certainty) {
+            self.seen.push((self.packets, certainty));
+        }
+    }
+}
+
+/// The TCP flows of a capture, in the order they began.
+fn dialogues(path: &Path) -> Vec<Dialogue> {
+    let (frames, _) = corpus::read(path);
+    let mut flows: HashMap<FlowKey, usize> = HashMap::new();
+    let mut all: Vec<Dialogue> = Vec::new();
+    for frame in &frames {
+        let Ok(packet) = wire::decode(frame.link, &frame.bytes) else { continue };
+        let Some(tcp) = packet.tcp else { continue };
+        let (source, destination) = ends_of(&packet);
+        let (key, _) = FlowKey::new(packet.transport, source, destination);
+        let at = *flows.entry(key).or_insert_with(|| {
+            all.push(Dialogue {
+                ends: [source, destination],
+                store: Gathered::default(),
+                packets: 0,
+                named: false,
+                refused: Vec::new(),
+                seen: Vec::new(),
+            });
+            all.len() - 1
+        });
+        let dialogue = &mut all[at];
+        let sender =
+            if dialogue.ends[0] == source { Direction::Original } else { Direction::Reply };
+        if tcp.flags.contains(TcpFlags::SYN) {
+            dialogue.store.open(sender, tcp.sequence);
+        }
+        if packet.payload.is_empty() || dialogue.named || dialogue.packets >= PACKETS_MAX {
+            continue;
+        }
+        dialogue.packets += 1;
+        dialogue.store.segment(sender, frame.at, tcp.sequence, packet.payload);
+        dialogue.ask(false);
+    }
+    for dialogue in all.iter_mut().filter(|dialogue| !dialogue.named) {
+        dialogue.ask(true);
+    }
+    all
+}
+
+#[test]
+fn our_captures_have_the_shape_at_their_third_packet() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pcap");
+    let seen = |name: &str| {
+        let flows = dialogues(&folder.join(name));
+        flows.into_iter().map(|flow| flow.seen).collect::<Vec<_>>()
+    };
+    assert_eq!(seen("bittorrent_mse_tcp_v4.pcap"), [[(3, Certainty::Shape)]]);
+    // Both agree on plain text, so the fourth packet has the peer handshake.
+    let plain = [(3, Certainty::Shape), (4, Certainty::Content)];
+    assert_eq!(seen("bittorrent_mse_aria2_v4.pcap"), [plain]);
+    for path in corpus::captures(&folder) {
+        let name = corpus::name(&path);
+        if name.ends_with(".pcap") && !name.starts_with("bittorrent_mse_") {
+            assert!(seen(&name).iter().all(Vec::is_empty), "{name}");
+        }
+    }
+}
+
+/// The only one in the corpus with the shape, and it is BitTorrent, in plain from its 6th packet on.
+const ENCRYPTED_IN_CORPUS: &str = "bittorrent_tcp_miss.pcapng";
+
+#[test]
+fn nothing_else_in_the_corpus_has_the_shape() {
+    let Some(corpus) = corpus::folder() else {
+        println!("skipped: no corpus");
+        return;
+    };
+    let (mut flows, mut unknown, mut shapes) = (0, 0, Vec::new());
+    for folder in ["ndpi", "extra"] {
+        for path in corpus::captures(&corpus.join(folder)) {
+            for flow in dialogues(&path).iter().filter(|flow| flow.packets > 0) {
+                flows += 1;
+                unknown += usize::from(!flow.named);
+                if !flow.seen.is_empty() {
+                    shapes.push((corpus::name(&path), flow.seen.clone()));
+                }
+            }
+        }
+    }
+    println!(
+        "{flows} TCP flows with payload, {unknown} of them unknown; with the shape: {shapes:?}"
+    );
+    let seen = vec![(3, Certainty::Shape), (6, Certainty::Content)];
+    assert_eq!(shapes, [(ENCRYPTED_IN_CORPUS.to_owned(), seen)]);
+}
+
+/// The datagrams of the first flow of a capture.
+fn datagrams(path: &Path) -> ([Endpoint; 2], Vec<(Direction, Timestamp, Vec<u8>)>) {
+    let (frames, _) = corpus::read(path);
+    let mut ends = None;
+    let mut all = Vec::new();
+    for frame in &frames {
+        let packet = wire::decode(frame.link, &frame.bytes).unwrap();
+        let (source, destination) = ends_of(&packet);
+        let [original, other] = *ends.get_or_insert([source, destination]);
+        let direction = match source {
+            source if source == original && destination == other => Direction::Original,
+            source if source == other && destination == original => Direction::Reply,
+            _ => continue,
+        };
+        all.push((direction, frame.at, packet.payload.to_vec()));
+    }
+    (ends.unwrap(), all)
+}
+
+/// After how many of these datagrams the flow is known, if it is.
+fn known_after<'a>(
+    ends: [Endpoint; 2],
+    datagrams: impl Iterator<Item = &'a (Direction, Timestamp, Vec<u8>)>,
+) -> Option<usize> {
+    let mut store = Gathered::default();
+    for (number, (direction, at, bytes)) in datagrams.take(PACKETS_MAX).enumerate() {
+        store.datagram(*direction, *at, bytes);
+        if (BITTORRENT.dissect)(&store.view(Transport::Udp, ends)).is_ok() {
+            return Some(number + 1);
+        }
+    }
+    None
+}
+
+#[test]
+fn utp_is_known_wherever_one_joins() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pcap");
+    for name in ["bittorrent_utp_v4", "bittorrent_utp_v6", "bittorrent_mse_utp_v4"] {
+        let (ends, all) = datagrams(&folder.join(format!("{name}.pcap")));
+        for side in [None, Some(Direction::Original), Some(Direction::Reply)] {
+            let heard: Vec<_> =
+                all.iter().filter(|one| side.is_none_or(|side| one.0 == side)).collect();
+            let after: Vec<_> = (0..heard.len())
+                .map(|skipped| known_after(ends, heard.iter().skip(skipped).copied()))
+                .collect();
+            println!("{name} {side:?}: {after:?}");
+        }
+    }
+}
