@@ -173,6 +173,27 @@ mod tests {
         let answer = join(&[b"d2:ip6:\x01\x02\x03\x04\x05\x061:rd2:id20:", ID, b"e1:t2:aa1:y1:re"]);
         assert_eq!(message(&answer), Ok(None));
         assert_eq!(message(b"d1:eli203e14:Protocol Errore1:t2:aa1:y1:ee"), Ok(None));
+        // BEP 42's `ip` in an error, BEP 44's codes and `put`, BEP 51's samples, BEP 32's `want`.
+        for (other, name) in [
+            (&b"d1:eli205e8:too longe2:ip6:\x01\x02\x03\x04\x05\x061:t2:aa1:y1:ee"[..], "ip"),
+            (
+                b"d1:ad2:id20:abcdefghij01234567893:seqi1e5:token1:x1:v4:spame1:q3:put1:t2:aa1:y1:qe",
+                "put",
+            ),
+            (
+                b"d1:ad2:id20:abcdefghij01234567896:target20:abcdefghij01234567894:wantl2:n42:n6ee\
+                1:q17:sample_infohashes2:roi1e1:t2:aa1:y1:qe",
+                "samples asked",
+            ),
+            (
+                b"d1:rd2:id20:abcdefghij01234567898:intervali60e3:numi1e7:samples20:\
+                abcdefghij0123456789e1:t2:aa1:y1:re",
+                "samples",
+            ),
+        ] {
+            assert_eq!(message(other), Ok(None), "{name}");
+            udp(6881, 51413).reply(other).survives("BitTorrent");
+        }
         for wrong in [
             &b"d1:eli7e14:Protocol Errore1:t2:aa1:y1:ee"[..], // no such code
             b"d1:t2:aa1:y1:qe",                               // a query without a question

@@ -38,7 +38,8 @@ pub static ENCRYPTED: Dissector = Dissector {
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
     dissect,
-    teach: None,
+    // For those that turn plain; what is encrypted never has the form of a message.
+    teach: Some(super::teach::teach),
 };
 
 /// A public key: 768 bits.

@@ -61,6 +61,10 @@ mod tests {
         let hash = announce(text).unwrap().unwrap();
         assert_eq!((hash[0], hash[15], hash[19]), (0x00, 0xff, 0x33));
         udp(6771, 6771).towards("239.192.152.143").original(text).survives("BitTorrent");
+        for group in ["ff15::efc0:988f", "ff02::efc0:988f"] {
+            let text = text.to_vec();
+            udp(6771, 6771).towards(group).original(text).survives("BitTorrent");
+        }
         assert_eq!(announce(&text[..22]), Ok(None));
         assert_eq!(announce(b"BT-SEARCH * HTTP/1.1\r\nInfohash: 0011\r\n"), Ok(None));
         assert_eq!(announce(b"M-SEARCH * HTTP/1.1\r\n"), Err(Stop::NotMine));

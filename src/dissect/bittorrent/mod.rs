@@ -1,8 +1,9 @@
 //! BitTorrent: peers over TCP and uTP, the DHT, local discovery, trackers.
 //!
 //! A false positive costs a user's call or game, a miss costs only a mark: every answer below
-//! rests on evidence whose odds by chance are stated beside it, the worst of them 2^-74. Ports
-//! prove nothing. Encrypted handshakes (MSE) look like random bytes, and nothing here guesses.
+//! rests on evidence whose odds by chance are stated beside it, the worst of them 2^-66. Ports
+//! prove nothing. Encrypted handshakes (MSE) over TCP look like random bytes: `encrypted` says what
+//! shape they have, and never more than that.
 
 mod bencode;
 mod dht;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::bencode::{self, Token};
 use super::teach::Notes;
-use crate::bytes::{Reader, Stop};
+use crate::bytes::{Reader, Stop, be_u32_at};
 
 /// The opening of either side: 20 fixed bytes, 2^-160 by chance.
 pub const HANDSHAKE: &[u8] = b"\x13BitTorrent protocol";
@@ -39,25 +39,42 @@ pub fn handshake(bytes: &[u8]) -> Result<Option<[u8; 20]>, Stop> {
     Ok(info_hash.ok())
 }
 
-/// Joining in the middle, a segment often starts with a message. Two kinds are certain alone:
+/// Joining in the middle, a segment often starts with a message. Certain alone are:
 ///
 /// * an extension handshake: id 20, 0, then exactly one dictionary with a dictionary `m` in it,
 ///   filling the announced length: 2^-16 for the ids and far less for the bencoding;
+/// * a message about metadata (BEP 9): id 20, 20 bits of length, 12 fixed bytes: 2^-124 by chance;
 /// * `request` (length 13) or `piece` (length 9 + 16 KiB): 40 bits of length and id, 14 bits of
-///   `begin` on a block border and 12 of its top, 8 of `index`, and for `request` 32 bits of block
-///   length: 2^-106 and 2^-74 by chance.
+///   `begin` on a block border and 4 of its top, 8 of `index`, and for `request` 32 bits of block
+///   length: 2^-98 and 2^-66 by chance.
+///
+/// Of the others three in a row are asked for: see [`chain`].
 pub fn message(bytes: &[u8]) -> Result<(), Stop> {
+    match alone(bytes) {
+        Err(Stop::NotMine | Stop::Malformed) => chain(bytes),
+        certain_or_short => certain_or_short,
+    }
+}
+
+fn alone(bytes: &[u8]) -> Result<(), Stop> {
     let mut reader = Reader::stream(bytes);
     let length = reader.u32()?;
-    if length != 13 && length != BLOCK_BYTES.saturating_add(9) && length > EXTENSIONS_MAX {
+    if length > MESSAGE_MAX {
         return Err(Stop::NotMine);
     }
     match (reader.u8()?, length) {
-        (EXTENDED, 4..=EXTENSIONS_MAX) => {
-            let mut body = Reader::stream(reader.rest());
-            body.literal(b"\0d")?;
-            extensions(reader, length)
-        }
+        (EXTENDED, 4..=MESSAGE_MAX) => match reader.peek() {
+            Some(0) if length > EXTENSIONS_MAX => Err(Stop::NotMine),
+            Some(0) => {
+                let mut body = Reader::stream(reader.rest());
+                body.literal(b"\0d")?;
+                extensions(reader, length)
+            }
+            _ => {
+                reader.skip(1)?;
+                reader.literal(b"d8:msg_typei")
+            }
+        },
         (REQUEST, 13) => {
             block(&mut reader)?;
             if reader.u32()? == BLOCK_BYTES { Ok(()) } else { Err(Stop::NotMine) }
@@ -65,6 +82,31 @@ pub fn message(bytes: &[u8]) -> Result<(), Stop> {
         (PIECE, length) if length == BLOCK_BYTES.saturating_add(9) => block(&mut reader),
         _ => Err(Stop::NotMine),
     }
+}
+
+/// Three whole messages with a body one behind the other, such as `have`: 36 bits of length and id
+/// and 8 of the piece's number each, 2^-132 by chance. Messages of one byte may stand between, and
+/// count for nothing: others frame such messages too.
+fn chain(bytes: &[u8]) -> Result<(), Stop> {
+    let mut reader = Reader::stream(bytes);
+    let mut bodies = 0usize;
+    for _ in 0..MESSAGES_MAX {
+        let (id, body) = match next(&mut reader) {
+            Ok(message) => message,
+            // The rest may come, and is worth waiting for behind a first body.
+            Err(stop) => return Err(if bodies > 0 { stop } else { Stop::NotMine }),
+        };
+        bodies = bodies.saturating_add(match (id, body.len()) {
+            (4 | 13 | 17, 4) if be_u32_at(body, 0) < PIECE_INDEX_MAX => 1,
+            (REQUEST | 8 | 16, 12) if block(&mut Reader::stream(body)).is_ok() => 1,
+            (_, 0) => 0,
+            _ => return Err(Stop::NotMine),
+        });
+        if bodies >= 3 {
+            return Ok(());
+        }
+    }
+    Err(Stop::NotMine)
 }
 
 fn extensions(mut reader: Reader<'_>, length: u32) -> Result<(), Stop> {
@@ -205,14 +247,26 @@ mod tests {
         tcp(40000, 51413).original(&request).is_nobodys();
         let piece = join(&[&hex("00004009 07 00000123 0003c000"), &[7; 100]]);
         tcp(51413, 40000).midway().original(piece).survives("BitTorrent");
+        let metadata = b"\0\0\0\x1b\x14\x02d8:msg_typei0e5:piecei0ee";
+        tcp(40000, 51413).midway().original(metadata).survives("BitTorrent");
+        let have = "00000005 04 00000007";
+        let haves = hex(&[have, "00000001 00", have, "00000000", have].concat());
+        tcp(40000, 51413).midway().original(&haves).survives("BitTorrent");
         for other in [
-            "0000000d 06 00000123 0003c001 00004000", // begin off a block
-            "0000000d 06 00000123 0003c000 00003fff", // an odd block
-            "00000005 04 00000007",                   // `have`: too little to be sure
-            "00000001 02",                            // `interested`
-            "00000000 00000000 00000000",             // keep-alives or just zeros
+            "00000005 04 00000007 00000005 04 00000008",
+            "00000001 00 00000001 01 00000001 02 00000001 03 00000001 00",
+            "00000005 04 01000007 00000005 04 01000007 00000005 04 01000007",
         ] {
-            assert_eq!(message(&hex(other)), Err(Stop::NotMine), "{other}");
+            tcp(40000, 51413).midway().original(hex(other)).is_nobodys();
+        }
+        for (other, stop) in [
+            ("0000000d 06 00000123 0003c001 00004000", Stop::NotMine), // begin off a block
+            ("0000000d 06 00000123 0003c000 00003fff", Stop::NeedMore), // an odd block
+            ("00000005 04 00000007", Stop::NeedMore), // `have`: too little to be sure
+            ("00000001 02", Stop::NotMine),           // `interested`
+            ("00000000 00000000 00000000", Stop::NotMine), // keep-alives or just zeros
+        ] {
+            assert_eq!(message(&hex(other)), Err(stop), "{other}");
         }
     }
 }

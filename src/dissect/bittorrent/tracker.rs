@@ -218,9 +218,12 @@ fn listed(reader: &mut Reader<'_>, notes: &mut Notes<'_>) {
 const MAGIC: u64 = 0x0417_2710_1980;
 const CONNECT: u32 = 0;
 const ANNOUNCE: u32 = 1;
+const SCRAPE: u32 = 2;
 const ERROR: u32 = 3;
 /// IPv4 announce request without BEP 41 options.
 const ANNOUNCE_BYTES: usize = 98;
+/// Torrents of one scrape request (BEP 15 "Scrape request").
+const SCRAPE_TORRENTS_MAX: usize = 74;
 /// Nobody asks for more peers.
 const NUM_WANT_MAX: u32 = 5000;
 
@@ -236,7 +239,9 @@ pub struct Exchange {
 /// * a connect request: the 64-bit constant, action 0, 16 bytes in all: 2^-96 by chance;
 /// * an announce request: action 1, event at most 3, a sane number of peers wanted, neither
 ///   counter of bytes over 2^48 (32 + 30 + 19 + 32 bits), and either a peer id as clients write it
-///   (`-XX1234-`, 2^-16 or less) or a response with the same transaction id (32 bits).
+///   (`-XX1234-`, 2^-16 or less) or a response with the same transaction id (32 bits);
+/// * a scrape request and its response: actions 2 (64 bits), the same transaction id (32 bits), and
+///   lengths that say the same number of torrents.
 pub fn exchange(prefix: &Prefix<'_>) -> Result<Exchange, Stop> {
     let (mut certain, mut info_hash, mut asked) = (false, None, None);
     let mut stop = Stop::NotMine;
@@ -247,17 +252,35 @@ pub fn exchange(prefix: &Prefix<'_>) -> Result<Exchange, Stop> {
         } else if let Some(announce) = announce(bytes) {
             certain |= announce.styled;
             info_hash = info_hash.or(Some(announce.info_hash));
-            asked = Some((datagram.direction, announce.transaction));
+            asked = Some((datagram.direction, announce.transaction, None));
             stop = Stop::NeedMore;
-        } else if let Some((direction, transaction)) = asked {
-            let action = be_u32_at(bytes, 0);
+        } else if let Some((transaction, torrents)) = scrape(bytes) {
+            asked = Some((datagram.direction, transaction, Some(torrents)));
+            stop = Stop::NeedMore;
+        } else if let Some((direction, transaction, torrents)) = asked {
+            let fits = match be_u32_at(bytes, 0) {
+                ANNOUNCE => torrents.is_none(),
+                SCRAPE => torrents.is_some_and(|torrents| {
+                    bytes.len() == torrents.saturating_mul(12).saturating_add(8)
+                }),
+                ERROR => true,
+                _ => false,
+            };
             certain |= direction != datagram.direction
                 && bytes.len() >= 8
-                && (action == ANNOUNCE || action == ERROR)
+                && fits
                 && be_u32_at(bytes, 4) == transaction;
         }
     }
     if certain { Ok(Exchange { info_hash }) } else { Err(stop) }
+}
+
+/// A scrape request (BEP 15): its transaction id and how many torrents it asks about.
+fn scrape(bytes: &[u8]) -> Option<(u32, usize)> {
+    let hashes = bytes.get(16..).filter(|_| be_u32_at(bytes, 8) == SCRAPE)?;
+    let torrents = hashes.len() / 20;
+    let whole = hashes.len().is_multiple_of(20) && (1..=SCRAPE_TORRENTS_MAX).contains(&torrents);
+    whole.then(|| (be_u32_at(bytes, 12), torrents))
 }
 
 /// Longest time between announces that a tracker asks for, in seconds.
@@ -382,5 +405,20 @@ mod tests {
         udp(6881, 1337).original(&odd).reply(&answer[..7]).is_nobodys();
         let foreign = hex("00000001 cafe0002 00000708 00000001 00000005 0a000001 1ae1");
         udp(6881, 1337).original(&odd).reply(foreign).is_nobodys();
+    }
+
+    #[test]
+    fn scrapes_are_told_once_answered() {
+        let line = format!("GET /scrape?info_hash={HASH} HTTP/1.1\r\n\r\n");
+        tcp(40000, 80).original(line.as_bytes()).survives_as("BitTorrent", "HTTP");
+        let answer = b"HTTP/1.1 200 OK\r\n\r\nd5:filesd20:mnopqrstuvwxyz123456d8:completei5eeee";
+        tcp(80, 40000).midway().original(answer).survives_as("BitTorrent", "HTTP");
+        let request = join(&[&hex("0102030405060708 00000002 cafe0003"), &[7; 40]]);
+        let answer = join(&[&hex("00000002 cafe0003"), &[0; 24]]);
+        udp(6881, 1337).original(&request).is_nobodys();
+        udp(6881, 1337).original(&request).reply(&answer).survives("BitTorrent");
+        udp(6881, 1337).original(&request).reply(&answer[..20]).is_nobodys();
+        let failure = join(&[&hex("00000003 cafe0003"), b"no"]);
+        udp(6881, 1337).original(&request).reply(&failure).survives("BitTorrent");
     }
 }

@@ -38,6 +38,9 @@ const HOLD_MAX_US: u32 = 2_000_000;
 /// No implementation repeats a SYN sooner; so far apart a counter cannot pass for a clock.
 const RETRY_MIN: Duration = Duration::from_millis(200);
 
+/// Steps of one side after which a short time is enough to judge its clock.
+const BURST_STEPS: usize = 7;
+
 #[derive(Debug, Clone, Copy)]
 struct Packet<'a> {
     kind: Kind,
@@ -123,7 +126,10 @@ fn clocks_agree(earlier: (u32, Timestamp), later: (u32, Timestamp), slack: Durat
 ///    `ack` within the other side's flight (2^-14), and two timestamps that echo one another
 ///    within 2 s (2^-20): with the headers 2^-98;
 /// 6. one side in the middle, four packets: constant id (2^-48), a clock of microseconds that
-///    follows ours (2^-45), counters that move forward (2^-60).
+///    follows ours (2^-45), counters that move forward (2^-60);
+/// 7. the same in a burst, eight packets: constant id (2^-112), counters that move forward
+///    (2^-140), and over 2 ms or longer a clock of microseconds, which no counter of packets and
+///    no sample clock of media can pass for (it would have to count 125 to 400 a packet).
 pub fn conversation(prefix: &Prefix<'_>) -> Result<Option<[u8; 20]>, Stop> {
     let mut sides = [Side::default(), Side::default()];
     let (mut echoes, mut related, mut packets) = (0usize, true, 0usize);
@@ -247,11 +253,11 @@ impl Side {
         let clocks = ((last.stamp_us, last_at), (packet.stamp_us, at));
         let forward = sent <= 4
             && acked <= 64
-            && (sent, acked) != (0, 0)
             && packet.stamp_us >= CLOCK_MIN
             && clocks_agree(clocks.0, clocks.1, Duration::from_millis(20));
         if last.id == packet.id && forward {
-            self.steps = self.steps.saturating_add(1);
+            // A repeated acknowledgement keeps the run, and adds nothing to it.
+            self.steps = self.steps.saturating_add(usize::from((sent, acked) != (0, 0)));
         } else {
             self.steps = 0;
             self.first = Some((packet.stamp_us, at));
@@ -259,11 +265,17 @@ impl Side {
         last.id == packet.id
     }
 
-    /// Whether over the whole run, 50 ms or longer, the sender's clock is one of microseconds.
+    /// Whether over the whole run, 50 ms or longer (2 ms in a burst), the sender's clock is one of
+    /// microseconds.
     fn keeps_time(&self) -> bool {
         let (Some(first), Some((last, at))) = (self.first, self.last) else { return false };
-        at.since(first.1) >= Duration::from_millis(50)
-            && clocks_agree(first, (last.stamp_us, at), Duration::from_millis(10))
+        let seen = at.since(first.1);
+        let slack = match seen.as_millis() {
+            50.. => Duration::from_millis(10),
+            2.. if self.steps >= BURST_STEPS => Duration::from_micros(500),
+            _ => return false,
+        };
+        clocks_agree(first, (last.stamp_us, at), slack)
     }
 }
 
@@ -356,6 +368,16 @@ mod tests {
         };
         assert_eq!(one_way(20_100).name(), Some("BitTorrent"));
         one_way(1).is_nobodys(); // a counter, no clock
+        let burst = |packets: u16, tick: u32| {
+            (0..packets).fold(start().midway(), |flow, n| {
+                let stamp = 0x5000_0000 + u32::from(n) * tick;
+                flow.original(data(0x1235, stamp, 7, 10 + n, 699)).after_us(400)
+            })
+        };
+        assert_eq!(burst(8, 390).name(), Some("BitTorrent"));
+        for (packets, tick) in [(7, 390), (12, 1), (12, 36), (12, 0), (12, 4000)] {
+            burst(packets, tick).is_nobodys();
+        }
         one_way(600_000).is_nobodys(); // another unit
     }
 
