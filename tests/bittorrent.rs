@@ -103,15 +103,16 @@ fn dialogues(path: &Path) -> Vec<Dialogue> {
 }
 
 #[test]
-fn our_captures_have_the_shape_at_their_third_packet() {
+fn our_captures_have_the_shape_by_their_fifth_packet() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pcap");
     let seen = |name: &str| {
         let flows = dialogues(&folder.join(name));
         flows.into_iter().map(|flow| flow.seen).collect::<Vec<_>>()
     };
-    assert_eq!(seen("bittorrent_mse_tcp_v4.pcap"), [[(3, Certainty::Shape)]]);
+    let habit = [(3, Certainty::HalfShape), (5, Certainty::Shape)];
+    assert_eq!(seen("bittorrent_mse_tcp_v4.pcap"), [habit]);
     // Both agree on plain text, so the fourth packet has the peer handshake.
-    let plain = [(3, Certainty::Shape), (4, Certainty::Content)];
+    let plain = [(3, Certainty::HalfShape), (4, Certainty::Content)];
     assert_eq!(seen("bittorrent_mse_aria2_v4.pcap"), [plain]);
     for path in corpus::captures(&folder) {
         let name = corpus::name(&path);
@@ -145,7 +146,7 @@ fn nothing_else_in_the_corpus_has_the_shape() {
     println!(
         "{flows} TCP flows with payload, {unknown} of them unknown; with the shape: {shapes:?}"
     );
-    let seen = vec![(3, Certainty::Shape), (6, Certainty::Content)];
+    let seen = vec![(3, Certainty::HalfShape), (5, Certainty::Shape), (6, Certainty::Content)];
     assert_eq!(shapes, [(ENCRYPTED_IN_CORPUS.to_owned(), seen)]);
 }
 
