@@ -177,7 +177,8 @@ mod tests {
         for (other, name) in [
             (&b"d1:eli205e8:too longe2:ip6:\x01\x02\x03\x04\x05\x061:t2:aa1:y1:ee"[..], "ip"),
             (
-                b"d1:ad2:id20:abcdefghij01234567893:seqi1e5:token1:x1:v4:spame1:q3:put1:t2:aa1:y1:qe",
+                b"d1:ad2:id20:abcdefghij01234567893:seqi1e5:token1:x1:v4:spame\
+                1:q3:put1:t2:aa1:y1:qe",
                 "put",
             ),
             (

@@ -10,6 +10,7 @@ mod dht;
 mod encrypted;
 mod local;
 mod peer;
+mod random;
 mod teach;
 mod tracker;
 mod utp;

@@ -242,7 +242,8 @@ mod tests {
     #[test]
     fn announcements_to_trackers_tell_where_the_client_listens() {
         let line = b"GET /announce?info_hash=%124Vx%9A%BC%DE%F1%23Eg%89%AB%CD%EF%124Vx%9A\
-            &peer_id=-XX0001-abcdefghijkl&port=51413&ipv6=%5B2001%3Adb8%3A%3A1%5D%3A6881&left=0 HTTP/1.1\r\n";
+            &peer_id=-XX0001-abcdefghijkl&port=51413&ipv6=%5B2001%3Adb8%3A%3A1%5D%3A6881\
+            &left=0 HTTP/1.1\r\n";
         let lessons = tcp(40000, 6969).original(line).lessons(&BITTORRENT);
         let v6 = Endpoint { addr: "2001:db8::1".parse().unwrap(), port: 6881 };
         let listens = Lesson::Listens { side: Direction::Original, port: 51413 };

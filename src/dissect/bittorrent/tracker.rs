@@ -287,7 +287,8 @@ fn scrape(bytes: &[u8]) -> Option<(u32, usize)> {
 const INTERVAL_MAX: u32 = 7 * 24 * 3600;
 
 /// In a flow that is BitTorrent: the port in an announce (the sender's), and the endpoints in the
-/// answer to one, which has the form of the flow's family (BEP 15 "IPv4 announce response", "IPv6").
+/// answer to one, which has the form of the flow's family (BEP 15 "IPv4 announce response" and the
+/// same of IPv6).
 pub fn teach_datagram(bytes: &[u8], notes: &mut Notes<'_>) {
     if announce(bytes).is_some() {
         return notes.listens(be_u16_at(bytes, 96));

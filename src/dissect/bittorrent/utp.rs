@@ -383,6 +383,29 @@ mod tests {
         one_way(600_000).is_nobodys(); // another unit
     }
 
+    /// Random datagrams whose first two bytes are right: 20,000 dialogues of 12.
+    #[test]
+    fn chance_is_not_taken_for_it() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        for _ in 0..20_000 {
+            let talk = (0..12).fold(start().midway(), |talk, _| {
+                let mut datagram: Vec<u8> = (0..4).flat_map(|_| next().to_be_bytes()).collect();
+                let kind = [0x01, 0x01, 0x21, 0x41][usize::try_from(next() % 4).unwrap()];
+                datagram[..2].copy_from_slice(&[kind, 0]);
+                datagram.truncate(if kind == 0x01 { 32 } else { 20 });
+                let talk = talk.after_us(next() % 50_000);
+                if next() % 2 == 0 { talk.original(datagram) } else { talk.reply(datagram) }
+            });
+            assert!(talk.ask(&crate::dissect::bittorrent::BITTORRENT).is_err());
+        }
+    }
+
     #[test]
     fn headers_of_another_form_are_refused_at_once() {
         for wrong in [
