@@ -1,7 +1,7 @@
 //! BitTorrent: peers over TCP and uTP, the DHT, local discovery, trackers.
 //!
 //! A false positive costs a user's call or game, a miss costs only a mark: every answer below
-//! rests on evidence whose odds by chance are stated beside it, the worst of them 2^-66. Ports
+//! rests on evidence whose odds by chance are stated beside it, the worst of them 2^-62. Ports
 //! prove nothing. Encrypted handshakes (MSE) over TCP look like random bytes: `encrypted` says what
 //! shape they have, and never more than that.
 
@@ -56,17 +56,23 @@ fn facts(info_hash: Option<[u8; 20]>) -> Facts {
 }
 
 fn stream(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| match side.first() {
-        Some(b'G' | b'H') => {
-            tracker::http(side).map(|hash| Facts { host: tracker::host(side), ..facts(hash) })
+    each(prefix, |side| {
+        let answer = match side.first() {
+            Some(b'G' | b'H') => {
+                tracker::http(side).map(|hash| Facts { host: tracker::host(side), ..facts(hash) })
+            }
+            // A connection seen from its start starts with the handshake.
+            Some(0) if !prefix.from_start => peer::message(side).map(|()| facts(None)),
+            _ => peer::handshake(side).map(|info_hash| {
+                // Named by its first 20 bytes; the torrent stands in the next 28.
+                let pending = info_hash.is_none() && !prefix.last_call;
+                Facts { pending, ..facts(info_hash) }
+            }),
+        };
+        match answer {
+            Err(Stop::NotMine) if !prefix.from_start && peer::has_block(side) => Ok(facts(None)),
+            answer => answer,
         }
-        // A connection seen from its start starts with the handshake.
-        Some(0) if !prefix.from_start => peer::message(side).map(|()| facts(None)),
-        _ => peer::handshake(side).map(|info_hash| {
-            // Named by its first 20 bytes; the torrent stands in the next 28.
-            let pending = info_hash.is_none() && !prefix.last_call;
-            Facts { pending, ..facts(info_hash) }
-        }),
     })
 }
 

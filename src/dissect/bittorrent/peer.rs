@@ -23,6 +23,8 @@ const PIECE_BYTES_MAX: u32 = 1 << 28;
 const EXTENSIONS_MAX: u32 = 4096;
 /// The longest message believed: a block of 128 KiB, or the bits of a million pieces.
 const MESSAGE_MAX: u32 = (1 << 17) + 9;
+/// Places of a segment at which a message is looked for.
+const SCAN_MAX: usize = 2048;
 /// The handshake with everything in it.
 pub const HANDSHAKE_BYTES: usize = 68;
 /// Most messages read at the start of one segment: a connection opens with about eight.
@@ -107,6 +109,21 @@ fn chain(bytes: &[u8]) -> Result<(), Stop> {
         }
     }
     Err(Stop::NotMine)
+}
+
+/// Whether a `piece` begins anywhere in a segment that was picked up in the middle: 40 bits of
+/// length and id, 12 of `index`, 14 of `begin` on a block border and 7 of its top, at one of 2^11
+/// places: 2^-62 by chance.
+pub fn has_block(segment: &[u8]) -> bool {
+    const HEAD_BYTES: usize = 13;
+    let within = |reader: &mut Reader<'_>| {
+        let (index, begin) = (reader.u32()?, reader.u32()?);
+        Ok::<_, Stop>(index < 1 << 20 && begin < 1 << 25 && begin.is_multiple_of(BLOCK_BYTES))
+    };
+    segment.windows(HEAD_BYTES).take(SCAN_MAX).any(|head| {
+        head.strip_prefix(b"\0\0\x40\x09\x07")
+            .is_some_and(|block| within(&mut Reader::stream(block)) == Ok(true))
+    })
 }
 
 fn extensions(mut reader: Reader<'_>, length: u32) -> Result<(), Stop> {
@@ -246,7 +263,11 @@ mod tests {
         tcp(40000, 51413).midway().original(&request).survives("BitTorrent");
         tcp(40000, 51413).original(&request).is_nobodys();
         let piece = join(&[&hex("00004009 07 00000123 0003c000"), &[7; 100]]);
-        tcp(51413, 40000).midway().original(piece).survives("BitTorrent");
+        tcp(51413, 40000).midway().original(&piece).survives("BitTorrent");
+        let within = |before: usize| join(&[&vec![0xa5; before], &piece]);
+        assert_eq!(tcp(51413, 40000).midway().original(within(700)).name(), Some("BitTorrent"));
+        tcp(51413, 40000).original(within(700)).is_nobodys();
+        assert!(!has_block(&within(SCAN_MAX)) && !has_block(&hex("00004009 07 00100000 0003c000")));
         let metadata = b"\0\0\0\x1b\x14\x02d8:msg_typei0e5:piecei0ee";
         tcp(40000, 51413).midway().original(metadata).survives("BitTorrent");
         let have = "00000005 04 00000007";

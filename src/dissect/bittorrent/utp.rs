@@ -39,7 +39,7 @@ const HOLD_MAX_US: u32 = 2_000_000;
 const RETRY_MIN: Duration = Duration::from_millis(200);
 
 /// Steps of one side after which a short time is enough to judge its clock.
-const BURST_STEPS: usize = 7;
+const BURST_STEPS: usize = 4;
 
 #[derive(Debug, Clone, Copy)]
 struct Packet<'a> {
@@ -128,9 +128,9 @@ fn clocks_agree(earlier: (u32, Timestamp), later: (u32, Timestamp), slack: Durat
 ///    within 2 s (2^-20): with the headers 2^-98;
 /// 6. one side in the middle, four packets: constant id (2^-48), a clock of microseconds that
 ///    follows ours (2^-45), counters that move forward (2^-60);
-/// 7. the same in a burst, eight packets: constant id (2^-112), counters that move forward
-///    (2^-140), and over 2 ms or longer a clock of microseconds, which no counter of packets and
-///    no sample clock of media can pass for (it would have to count 125 to 400 a packet).
+/// 7. the same in a burst, five packets: constant id (2^-64), counters that move forward (2^-80),
+///    a clock that does (2^-68) and that over 1 ms or longer follows ours to a quarter, which no
+///    counter of packets and no sample clock of media does. Full packets leave no room for more.
 pub fn conversation(prefix: &Prefix<'_>) -> Result<Option<[u8; 20]>, Stop> {
     let mut sides = [Side::default(), Side::default()];
     let (mut echoes, mut related, mut packets) = (0usize, true, 0usize);
@@ -265,14 +265,14 @@ impl Side {
         last.id == packet.id
     }
 
-    /// Whether over the whole run, 50 ms or longer (2 ms in a burst), the sender's clock is one of
+    /// Whether over the whole run, 50 ms or longer (1 ms in a burst), the sender's clock is one of
     /// microseconds.
     fn keeps_time(&self) -> bool {
         let (Some(first), Some((last, at))) = (self.first, self.last) else { return false };
         let seen = at.since(first.1);
         let slack = match seen.as_millis() {
             50.. => Duration::from_millis(10),
-            2.. if self.steps >= BURST_STEPS => Duration::from_micros(500),
+            1.. if self.steps >= BURST_STEPS => Duration::from_micros(250),
             _ => return false,
         };
         clocks_agree(first, (last.stamp_us, at), slack)
@@ -376,8 +376,8 @@ mod tests {
                 flow.original(data(0x1235, stamp, 7, 10 + n, 699)).after_us(400)
             })
         };
-        assert_eq!(burst(8, 390).name(), Some("BitTorrent"));
-        for (packets, tick) in [(7, 390), (12, 1), (12, 36), (12, 0), (12, 4000)] {
+        assert_eq!(burst(5, 390).name(), Some("BitTorrent"));
+        for (packets, tick) in [(4, 390), (12, 1), (12, 36), (12, 0), (12, 4000)] {
             burst(packets, tick).is_nobodys();
         }
         one_way(600_000).is_nobodys(); // another unit
