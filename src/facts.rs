@@ -116,7 +116,7 @@ pub enum Certainty {
     /// Shape, order and randomness of the first bytes of both directions. Other protocols can look
     /// so: the engine accepts it only with what it knows of the host.
     Shape,
-    /// The same of one direction alone.
+    /// Less: the same of one direction alone, or of both without what tells it from others.
     HalfShape,
 }
 

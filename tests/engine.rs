@@ -394,10 +394,11 @@ fn memory_for_first_bytes_is_bounded() {
 fn frames_of_decided_flows_become_unwanted_and_wanted_again_at_the_end() {
     let limits = Limits { unwanted_after: Some(UNWANTED_AFTER), ..Limits::default() };
     let mut world = World::new(r#"{"version": 1}"#, limits);
-    let (client, web, resolver) = ("192.168.1.10:40000", "203.0.113.9:6881", "192.168.1.1:53");
+    let (client, web, resolver) = ("192.168.1.10:40000", "203.0.113.9:22", "192.168.1.1:53");
     world.tcp(client, web, TcpFlags::SYN, b"");
-    world.tcp(client, web, TcpFlags::ACK, &handshake());
-    for _ in 2..UNWANTED_AFTER {
+    world.tcp(client, web, TcpFlags::ACK, b"SSH-2.0-OpenSSH_9.2\r\n");
+    world.tcp(web, client, TcpFlags::ACK, b"SSH-2.0-OpenSSH_9.2\r\n");
+    for _ in 3..UNWANTED_AFTER {
         assert_eq!(world.output.frames, [], "too early");
         world.tcp(web, client, TcpFlags::ACK, b"x");
     }
@@ -414,6 +415,23 @@ fn frames_of_decided_flows_become_unwanted_and_wanted_again_at_the_end() {
     world.tcp(client, web, TcpFlags::RST, b"");
     world.wait(10);
     assert_eq!(world.output.frames, [Frames::Wanted(flow)]);
+}
+
+#[test]
+fn of_bittorrent_full_frames_become_unwanted_and_short_ones_still_teach() {
+    let limits = Limits { unwanted_after: Some(UNWANTED_AFTER), ..Limits::default() };
+    let mut world = World::new(r#"{"version": 1}"#, limits);
+    world.tcp(CLIENT, PEER, TcpFlags::SYN, b"");
+    world.tcp(CLIENT, PEER, TcpFlags::ACK, &handshake());
+    for packets in 2.. {
+        world.tcp(PEER, CLIENT, TcpFlags::ACK, b"x");
+        if let Some(told) = world.output.frames.pop() {
+            assert!(matches!(told, Frames::Hushed(_)), "{told:?}");
+            assert!(packets > UNWANTED_AFTER, "its first packets are all read");
+            return;
+        }
+        assert!(packets < 1000, "it never was");
+    }
 }
 
 /// Whether the engine makes the fingerprint of a client of TLS, DTLS and QUIC.

@@ -421,4 +421,5 @@ pub static ALL: &[&Dissector] = &[
     &lotus::LOTUS,
     &rtp::RTP,
     &ip::IP,
+    &bittorrent::ENCRYPTED,
 ];

@@ -2,7 +2,7 @@
 
 use crate::bytes::Stop;
 use crate::dissect::{self, Dissector};
-use crate::facts::{Facts, Lesson, Protocol};
+use crate::facts::{Certainty, Facts, Lesson, Protocol};
 use crate::flow::{Flow, Gathering, Refusals, Stage};
 use crate::net::{Direction, Transport};
 use crate::prefix::{Chunk, Gathered, Prefix, Wants};
@@ -131,14 +131,14 @@ impl Detector {
         at: Timestamp,
         lessons: &mut Vec<Lesson>,
     ) {
-        if let Some(teach) = named_by(flow).and_then(|dissector| dissector.teach) {
+        if let Some(teach) = Self::teacher(flow).and_then(|dissector| dissector.teach) {
             with_view(flow, packet, direction, at, |prefix| teach(prefix, lessons));
         }
     }
 
-    /// Whether every packet of the flow is wanted, named or not.
-    pub fn teaches(flow: &Flow) -> bool {
-        named_by(flow).is_some_and(|dissector| dissector.teach.is_some())
+    /// Who reads the packets of the named flow for what they teach about others.
+    pub fn teacher(flow: &Flow) -> Option<&'static Dissector> {
+        named_by(flow).filter(|dissector| dissector.teach.is_some())
     }
 
     /// Without memory: most flows are named by this.
@@ -255,6 +255,11 @@ impl Detector {
                 continue;
             }
             match (dissector.dissect)(prefix) {
+                // A shape alone names nothing; content may still follow it.
+                Ok(facts) if facts.certainty != Certainty::Content && facts.pending => {
+                    answer = Answer::NeedMore;
+                }
+                Ok(facts) if facts.certainty != Certainty::Content => refusals.note(number),
                 Ok(facts) => return Answer::Facts(number, facts),
                 Err(Stop::NeedMore) => answer = Answer::NeedMore,
                 Err(Stop::NotMine | Stop::Malformed) => refusals.note(number),

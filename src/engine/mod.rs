@@ -34,7 +34,8 @@ use elements::Elements;
 pub use explain::{Explained, Fired};
 use follow::Follower;
 pub use follow::Question;
-pub use frames::{Frames, UNWANTED_AFTER};
+use frames::Lessons;
+pub use frames::{Frames, LESSON_BELOW, UNWANTED_AFTER};
 
 /// Bounds and habits of an engine.
 #[derive(Debug, Clone, Copy)]
@@ -257,10 +258,12 @@ impl Engine {
         let now = self.now.max(at);
         let Some(flow) = self.table.see(&key, now) else { return false };
         if !flow.settled {
-            flow.settled = flow.detection.stage == Stage::Decided
-                && !flow.ending.is_over()
-                && !Detector::teaches(flow);
-            if !flow.settled {
+            if flow.detection.stage != Stage::Decided || flow.ending.is_over() {
+                return false;
+            }
+            let lessons = Lessons::of(flow);
+            flow.settled = lessons == Lessons::None;
+            if lessons.are_in(frame.len()) {
                 return false;
             }
         }
@@ -546,9 +549,6 @@ impl Engine {
     /// Hands on what the packet of a named flow teaches.
     fn learn(&mut self, id: FlowId, packet: &Packet<'_>, direction: Direction) {
         let Some(flow) = self.table.get(id) else { return };
-        if !Detector::teaches(flow) {
-            return;
-        }
         self.detector.learn(flow, packet, direction, self.now, &mut self.lessons);
         // Whoever receives the answer asked for it.
         let client = packet.destination;
