@@ -2,10 +2,11 @@
 
 use crate::bytes::Stop;
 use crate::dissect::{self, Dissector};
-use crate::facts::{Facts, Lesson, Protocol};
-use crate::flow::{Flow, Gathering, Refusals, Stage};
+use crate::facts::{Certainty, Facts, Lesson, Protocol};
+use crate::flow::{Evidence, Flow, Gathering, Refusals, Stage};
 use crate::net::{Direction, Transport};
 use crate::prefix::{Chunk, Gathered, Prefix};
+use crate::swarm::PRIVILEGED_PORTS;
 use crate::time::Timestamp;
 use crate::wire::{Packet, TcpFlags};
 
@@ -21,9 +22,9 @@ const FRESH_STARTS_MAX: u16 = 5;
 pub enum Progress {
     /// Nothing.
     None,
-    /// The flow has a name now.
+    /// The flow has a name by its content now.
     Named,
-    /// The facts were replaced by better ones.
+    /// The facts were replaced by better ones, or a provisional name is final.
     Updated,
     /// Nobody knows it; a guess may have been made.
     GaveUp,
@@ -31,7 +32,7 @@ pub enum Progress {
 
 /// What the dissectors say together.
 enum Answer {
-    /// The one of that number knows it.
+    /// The one of that number knows it by content.
     Facts(usize, Facts),
     /// Nobody yet, but one or more wait for more.
     NeedMore,
@@ -104,12 +105,12 @@ impl Detector {
                 flow.detection.stage = Stage::Decided;
                 Progress::None
             }
-            (Stage::Undecided, None) => self.guess(flow),
-            (Stage::Undecided, Some(gathering)) => {
+            (Stage::Undecided | Stage::Provisional, None) => self.guess(flow),
+            (Stage::Undecided | Stage::Provisional, Some(gathering)) => {
                 let mut prefix = gathering.store.view(flow.key.transport(), flow.ends());
                 prefix.last_call = true;
                 let mut refusals = gathering.refusals;
-                match self.ask(&prefix, &mut refusals) {
+                match self.ask(&prefix, &mut refusals, &mut flow.detection.suspicion) {
                     Answer::Facts(number, facts) => {
                         self.settle(flow, number, Facts { pending: false, ..facts }, None)
                     }
@@ -147,8 +148,11 @@ impl Detector {
         at: Timestamp,
     ) -> Progress {
         let mut refusals = Refusals::default();
-        let answer =
-            with_view(flow, packet, direction, at, |prefix| self.ask(prefix, &mut refusals));
+        let mut suspicion = flow.detection.suspicion;
+        let answer = with_view(flow, packet, direction, at, |prefix| {
+            self.ask(prefix, &mut refusals, &mut suspicion)
+        });
+        flow.detection.suspicion = suspicion;
         let wants_more = match &answer {
             Answer::Facts(_, facts) => facts.pending,
             Answer::NeedMore => true,
@@ -177,7 +181,7 @@ impl Detector {
         }
         let view = gathering.store.view(flow.key.transport(), flow.ends());
         let mut refusals = gathering.refusals;
-        let answer = self.ask(&view, &mut refusals);
+        let answer = self.ask(&view, &mut refusals, &mut flow.detection.suspicion);
         gathering.refusals = refusals;
         self.conclude(flow, answer, Some(gathering))
     }
@@ -234,20 +238,39 @@ impl Detector {
         }
     }
 
-    /// Asks those that have not refused, in their order, and notes who refuses now.
-    fn ask(&self, prefix: &Prefix<'_>, refusals: &mut Refusals) -> Answer {
+    /// Asks those that have not refused, in their order, and notes who refuses now. Who sees no
+    /// more than the shape of its protocol has not answered, but is noted as `suspicion`: the
+    /// others may still see content.
+    fn ask(
+        &self,
+        prefix: &Prefix<'_>,
+        refusals: &mut Refusals,
+        suspicion: &mut Option<Certainty>,
+    ) -> Answer {
         let (list, filter) = match prefix.transport {
             Transport::Tcp => (&self.tcp, false),
             Transport::Udp => (&self.udp, false),
             Transport::Other(_) => (&self.other, true),
         };
         let mut answer = Answer::Nobody;
+        // What one direction alone looks like is over when the other one says otherwise.
+        suspicion.take_if(|before| *before != Certainty::Shape);
         for &(number, dissector) in list {
             if refusals.has(number) || (filter && !dissector.over.contains(&prefix.transport)) {
                 continue;
             }
             match (dissector.dissect)(prefix) {
-                Ok(facts) => return Answer::Facts(number, facts),
+                Ok(facts) if facts.certainty == Certainty::Content => {
+                    return Answer::Facts(number, facts);
+                }
+                Ok(facts) if facts.certainty == Certainty::Shape && !facts.pending => {
+                    *suspicion = Some(Certainty::Shape);
+                    refusals.note(number);
+                }
+                Ok(facts) => {
+                    suspicion.get_or_insert(facts.certainty);
+                    answer = Answer::NeedMore;
+                }
                 Err(Stop::NeedMore) => answer = Answer::NeedMore,
                 Err(Stop::NotMine | Stop::Malformed) => refusals.note(number),
             }
@@ -263,7 +286,9 @@ impl Detector {
         gathering: Option<Box<Gathering>>,
     ) -> Progress {
         let detection = &mut flow.detection;
+        detection.updated |= detection.stage == Stage::Provisional;
         detection.stage = if facts.pending { Stage::Pending } else { Stage::Decided };
+        detection.evidence = Evidence::Content;
         detection.gathering = gathering.filter(|_| facts.pending);
         detection.dissector = u16::try_from(number).ok();
         detection.facts = Some(Box::new(facts));
@@ -284,20 +309,36 @@ impl Detector {
         self.guess(flow)
     }
 
-    /// The protocol whose registered port an end uses, the other side's port first.
+    /// The protocol whose registered port an end uses, the other side's port first. A provisional
+    /// name rests on more than that.
     fn guess(&self, flow: &mut Flow) -> Progress {
         let transport = flow.key.transport();
         let [original, reply] = flow.ends();
-        let registered = |port: u16| {
-            let at = self.ports.binary_search_by_key(&(transport, port), |(key, _)| *key).ok()?;
-            self.ports.get(at).map(|(_, protocol)| *protocol)
-        };
+        let registered = |port: u16| self.registered(transport, port);
         let guess = registered(reply.port).or_else(|| registered(original.port));
         let detection = &mut flow.detection;
-        detection.stage = Stage::Decided;
+        if std::mem::replace(&mut detection.stage, Stage::Decided) == Stage::Provisional {
+            return Progress::Updated;
+        }
         detection.guessed = guess.is_some();
         detection.facts = guess.map(|protocol| Box::new(Facts::of(protocol)));
         Progress::GaveUp
+    }
+
+    /// Whether a port of the flow belongs to a protocol by registration, or may be that of a system
+    /// service. Of TCP, whose clients' ports mean nothing, the port that was connected to.
+    pub fn is_assigned(&self, flow: &Flow) -> bool {
+        let transport = flow.key.transport();
+        let [original, reply] = flow.ends();
+        let is_taken =
+            |port: u16| port < PRIVILEGED_PORTS || self.registered(transport, port).is_some();
+        let knows_originator = transport == Transport::Tcp && flow.opened != [None; 2];
+        is_taken(reply.port) || !knows_originator && is_taken(original.port)
+    }
+
+    fn registered(&self, transport: Transport, port: u16) -> Option<&'static Protocol> {
+        let at = self.ports.binary_search_by_key(&(transport, port), |(key, _)| *key).ok()?;
+        self.ports.get(at).map(|(_, protocol)| *protocol)
     }
 }
 

@@ -9,7 +9,7 @@ pub use side::{Locality, OtherType, Sides};
 pub use table::{FLOWS_MAX_DEFAULT, FlowId, FlowTable, IdleTimeouts};
 
 use crate::app::AppId;
-use crate::facts::Facts;
+use crate::facts::{Certainty, Facts};
 use crate::net::{Direction, Endpoint, Mac};
 use crate::prefix::Gathered;
 use crate::time::Timestamp;
@@ -89,10 +89,36 @@ impl Ending {
 pub enum Stage {
     /// Dissectors are asked.
     Undecided,
+    /// Named for what is known of its ends or its shape; dissectors are still asked, and what they
+    /// say counts.
+    Provisional,
     /// Named; the dissector that named it waits for more.
     Pending,
     /// Over.
     Decided,
+}
+
+/// How an end of a flow is known to take part in BitTorrent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Somebody in the swarm told its endpoint.
+    Told,
+    /// An earlier flow with it spoke BitTorrent by content.
+    Proven,
+    /// It is the port of a local client.
+    Port,
+}
+
+/// What the name of a flow rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Evidence {
+    /// Its own payload.
+    #[default]
+    Content,
+    /// What is known of one of its ends.
+    Swarm(Known),
+    /// The shape of its first bytes, and what is known of its local host.
+    Inferred,
 }
 
 /// What dissection knows of a flow.
@@ -102,6 +128,10 @@ pub struct Detection {
     pub stage: Stage,
     /// The protocol comes from a port number or transport alone.
     pub guessed: bool,
+    /// What the name rests on, where there is one that is no guess.
+    pub evidence: Evidence,
+    /// Its first bytes have the shape of encrypted BitTorrent, in one direction or both.
+    pub suspicion: Option<Certainty>,
     /// Facts were replaced after the flow was first named.
     pub updated: bool,
     /// Packets that dissection looked at.
@@ -119,6 +149,19 @@ pub struct Detection {
     pub hint: Option<Box<str>>,
     /// The first bytes, while they are needed.
     pub gathering: Option<Box<Gathering>>,
+}
+
+impl Detection {
+    /// What the name rests on, as one word: what records say, and criteria behind `source_`.
+    pub fn source(&self) -> &'static str {
+        match (&self.facts, self.guessed, self.evidence) {
+            (None, ..) => "unknown",
+            (Some(_), true, _) => "port",
+            (Some(_), false, Evidence::Content) => "content",
+            (Some(_), false, Evidence::Swarm(_)) => "swarm",
+            (Some(_), false, Evidence::Inferred) => "inferred",
+        }
+    }
 }
 
 /// The memory of an undecided flow.
@@ -174,6 +217,8 @@ impl Flow {
             detection: Detection {
                 stage: Stage::Undecided,
                 guessed: false,
+                evidence: Evidence::Content,
+                suspicion: None,
                 updated: false,
                 packets: 0,
                 dissector: None,
