@@ -138,6 +138,6 @@ mod tests {
 
     #[test]
     fn the_size_in_the_first_comment_is_true() {
-        assert!(Aged::<(IpAddr, IpAddr), Box<str>>::ENTRY_BYTES <= 96);
+        const { assert!(Aged::<(IpAddr, IpAddr), Box<str>>::ENTRY_BYTES <= 96) };
     }
 }

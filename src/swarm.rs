@@ -451,7 +451,7 @@ mod tests {
 
     #[test]
     fn the_sizes_in_the_first_comment_are_true() {
-        assert!(Aged::<Endpoint, ()>::ENTRY_BYTES <= 40);
+        const { assert!(Aged::<Endpoint, ()>::ENTRY_BYTES <= 40) };
         let small = [
             (HOSTS_MAX, Aged::<Host, ()>::ENTRY_BYTES),
             (PORTS_MAX, Aged::<Endpoint, ()>::ENTRY_BYTES),

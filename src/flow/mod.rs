@@ -121,6 +121,34 @@ pub enum Evidence {
     Inferred,
 }
 
+/// What the protocol of a flow was told by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// There is none.
+    Unknown,
+    /// Its own payload.
+    Content,
+    /// What is known of one of its ends.
+    Swarm,
+    /// The shape of its first bytes, and what is known of its local host.
+    Inferred,
+    /// A registered port: a guess.
+    Port,
+}
+
+impl Source {
+    /// The word in records; criteria put `source_` in front.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Source::Unknown => "unknown",
+            Source::Content => "content",
+            Source::Swarm => "swarm",
+            Source::Inferred => "inferred",
+            Source::Port => "port",
+        }
+    }
+}
+
 /// What dissection knows of a flow.
 #[derive(Debug)]
 pub struct Detection {
@@ -152,14 +180,14 @@ pub struct Detection {
 }
 
 impl Detection {
-    /// What the name rests on, as one word: what records say, and criteria behind `source_`.
-    pub fn source(&self) -> &'static str {
+    /// What the protocol was told by.
+    pub const fn source(&self) -> Source {
         match (&self.facts, self.guessed, self.evidence) {
-            (None, ..) => "unknown",
-            (Some(_), true, _) => "port",
-            (Some(_), false, Evidence::Content) => "content",
-            (Some(_), false, Evidence::Swarm(_)) => "swarm",
-            (Some(_), false, Evidence::Inferred) => "inferred",
+            (None, ..) => Source::Unknown,
+            (Some(_), true, _) => Source::Port,
+            (Some(_), false, Evidence::Content) => Source::Content,
+            (Some(_), false, Evidence::Swarm(_)) => Source::Swarm,
+            (Some(_), false, Evidence::Inferred) => Source::Inferred,
         }
     }
 }
