@@ -1,7 +1,9 @@
 //! Live capture on links of a network namespace of its own. Needs root and the `ip` command.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
-use nfa::capture::{CaptureError, LiveCapture, SNAPLEN};
+use nfa::capture::{CaptureError, FlowFilter, LiveCapture, SNAPLEN, drop_bare_acknowledgements};
+use nfa::effect::FiveTuple;
+use nfa::net::{Endpoint, Transport};
 use nfa::sys::{self, Interest, PollFd};
 use nfa::wire::{LinkType, decode};
 use std::net::UdpSocket;
@@ -221,4 +223,154 @@ fn inside_without_rights() {
     }
     let missing = LiveCapture::open("nfa-none", SNAPLEN).err().unwrap();
     assert!(matches!(missing, CaptureError::NoInterface { .. }));
+}
+
+/// An Ethernet frame: `flags` of a TCP segment, or none for a UDP datagram.
+fn frame(from: Endpoint, to: Endpoint, flags: Option<u8>, payload: &[u8]) -> Vec<u8> {
+    let mut transport = [from.port.to_be_bytes(), to.port.to_be_bytes()].concat();
+    match flags {
+        Some(flags) => {
+            transport.extend([0, 0, 0, 1, 0, 0, 0, 1, 0x50, flags, 1, 0, 0, 0, 0, 0]);
+        }
+        None => {
+            transport.extend(u16::try_from(8 + payload.len()).unwrap().to_be_bytes());
+            transport.extend([0, 0]);
+        }
+    }
+    transport.extend(payload);
+    let protocol = if flags.is_some() { 6 } else { 17 };
+    let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
+    let len = u16::try_from(transport.len()).unwrap();
+    match (from.addr, to.addr) {
+        (std::net::IpAddr::V4(from), std::net::IpAddr::V4(to)) => {
+            frame.extend([8, 0, 0x45, 0]);
+            frame.extend((20 + len).to_be_bytes());
+            frame.extend([0, 0, 0, 0, 64, protocol, 0, 0]);
+            frame.extend([from.octets(), to.octets()].concat());
+        }
+        (std::net::IpAddr::V6(from), std::net::IpAddr::V6(to)) => {
+            frame.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
+            frame.extend(len.to_be_bytes());
+            frame.extend([protocol, 64]);
+            frame.extend([from.octets(), to.octets()].concat());
+        }
+        _ => panic!("two families"),
+    }
+    frame.extend(transport);
+    frame
+}
+
+const ACK: Option<u8> = Some(0x10);
+
+/// Whether the capture hands on a frame that the sender sends.
+fn passes(
+    sender: &mut pcap::Capture<pcap::Active>,
+    capture: &mut LiveCapture,
+    (from, to): (Endpoint, Endpoint),
+    flags: Option<u8>,
+    payload: &[u8],
+) -> bool {
+    sender.sendpacket(frame(from, to, flags, payload)).unwrap();
+    let deadline = Instant::now() + Duration::from_millis(150);
+    while Instant::now() < deadline {
+        while let Some(frame) = capture.next_frame(sys::monotonic()).unwrap() {
+            let packet = decode(frame.link, frame.bytes).ok();
+            if packet.is_some_and(|p| (p.source_port, p.destination_port) == (from.port, to.port)) {
+                return true;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    false
+}
+
+#[test]
+fn frames_of_silenced_flows_are_dropped_by_the_kernel() {
+    let Some(namespace) = Namespace::new("filter") else { return };
+    for line in
+        ["ip link add nfa0 type veth peer name nfa1", "ip link set nfa0 up", "ip link set nfa1 up"]
+    {
+        assert!(namespace.run(line), "{line}");
+    }
+    namespace.run_test(&[], "inside_filter");
+}
+
+/// The classic filter, before the other takes its place.
+fn bare_acknowledgements_are_dropped(
+    sender: &mut pcap::Capture<pcap::Active>,
+    capture: &mut LiveCapture,
+) {
+    drop_bare_acknowledgements(capture, SNAPLEN).unwrap();
+    for (lan, far) in [("192.0.2.1", "198.51.100.7"), ("2001:db8::1", "2001:db8:1::7")] {
+        let end = |addr: &str, port| Endpoint { addr: addr.parse().unwrap(), port };
+        let ends = (end(lan, 50001), end(far, 443));
+        for (flags, payload, expected) in [
+            (ACK, &b""[..], false),
+            (Some(0x18), b"", false),
+            (ACK, b"x", true),
+            (Some(0x02), b"", true),
+            (Some(0x11), b"", true),
+            (Some(0x04), b"", true),
+            (None, b"", true),
+            (None, b"x", true),
+        ] {
+            let passed = passes(sender, capture, ends, flags, payload);
+            assert_eq!(passed, expected, "{far}: {flags:x?} {payload:?}");
+        }
+    }
+}
+
+#[test]
+fn inside_filter() {
+    if !inside() {
+        return;
+    }
+    let mut capture = LiveCapture::open("nfa1", SNAPLEN).unwrap();
+    let mut sender = pcap::Capture::from_device("nfa0").unwrap().open().unwrap();
+    bare_acknowledgements_are_dropped(&mut sender, &mut capture);
+    let mut filter = match FlowFilter::load(64, SNAPLEN) {
+        Ok(filter) => filter,
+        Err(error) => {
+            println!("skipped: {error}");
+            return;
+        }
+    };
+    filter.attach(&capture).unwrap();
+    let mut passes = |from: Endpoint, to: Endpoint, flags: Option<u8>| {
+        passes(&mut sender, &mut capture, (from, to), flags, b"x")
+    };
+    let mut dropped = 0;
+    for (lan, far) in [("192.0.2.1", "198.51.100.7"), ("2001:db8::1", "2001:db8:1::7")] {
+        let end = |addr: &str, port| Endpoint { addr: addr.parse().unwrap(), port };
+        for (transport, ordinary) in [(Transport::Tcp, ACK), (Transport::Udp, None)] {
+            let (source, destination) = (end(lan, 50000), end(far, 443));
+            let neighbour = end(far, 444);
+            let flow = FiveTuple { transport, source, destination };
+            assert!(passes(source, destination, ordinary), "{flow}: not known");
+            filter.silence(&flow);
+            for (from, to) in [(source, destination), (destination, source)] {
+                assert!(passes(from, to, ordinary), "{from} > {to}: the first sign of life");
+                assert!(!passes(from, to, ordinary), "{from} > {to}: silenced");
+                dropped += 1;
+            }
+            assert!(passes(source, neighbour, ordinary), "another flow");
+            if transport == Transport::Tcp {
+                for flags in [0x02, 0x11, 0x14] {
+                    assert!(passes(source, destination, Some(flags)), "{flow}: {flags:#x}");
+                }
+            } else {
+                assert!(passes(source, destination, ACK), "the transport is part of the flow");
+            }
+            filter.resume(&flow);
+            assert!(passes(source, destination, ordinary), "{flow}: wanted again");
+        }
+    }
+    assert_eq!((filter.dropped(), filter.refused()), (dropped, 0));
+    // Both ways of 64 flows of a family have room, and no more.
+    for port in 1..=65 {
+        let end = |addr: &str| Endpoint { addr: addr.parse().unwrap(), port };
+        let (source, destination) = (end("192.0.2.1"), end("198.51.100.7"));
+        filter.silence(&FiveTuple { transport: Transport::Udp, source, destination });
+    }
+    assert_eq!(filter.refused(), 2);
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use nfa::app::Catalogue;
 use nfa::config;
 use nfa::effect::Effect;
-use nfa::engine::{Engine, Limits, Output, Reason};
+use nfa::engine::{Engine, Frames, Limits, Output, Reason, UNWANTED_AFTER};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::lists::Lists;
@@ -375,4 +375,30 @@ fn memory_for_first_bytes_is_bounded() {
     };
     assert_eq!(gathering(&world), 8);
     assert!(world.engine.counters().cut_short >= 91);
+}
+
+#[test]
+fn frames_of_decided_flows_become_unwanted_and_wanted_again_at_the_end() {
+    let limits = Limits { unwanted_after: Some(UNWANTED_AFTER), ..Limits::default() };
+    let mut world = World::new(r#"{"version": 1}"#, limits);
+    let (client, web, resolver) = ("192.168.1.10:40000", "203.0.113.9:6881", "192.168.1.1:53");
+    world.tcp(client, web, TcpFlags::SYN, b"");
+    world.tcp(client, web, TcpFlags::ACK, &handshake());
+    for _ in 2..UNWANTED_AFTER {
+        assert_eq!(world.output.frames, [], "too early");
+        world.tcp(web, client, TcpFlags::ACK, b"x");
+    }
+    let told: Vec<Frames> = world.output.frames.drain(..).collect();
+    let [Frames::Unwanted(flow)] = told[..] else { panic!("{told:?}") };
+    assert_eq!(flow.to_string(), format!("tcp {client} > {web}"));
+    world.tcp(web, client, TcpFlags::ACK, b"x");
+    for _ in 0..2 * UNWANTED_AFTER {
+        // Every answer may teach a name.
+        world.udp("192.168.1.10:5000", resolver, &dns("a.example", None));
+        world.udp(resolver, "192.168.1.10:5000", &dns("a.example", Some([192, 0, 2, 1])));
+    }
+    assert_eq!(world.output.frames, [], "once, and never those that teach");
+    world.tcp(client, web, TcpFlags::RST, b"");
+    world.wait(10);
+    assert_eq!(world.output.frames, [Frames::Wanted(flow)]);
 }

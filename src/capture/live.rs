@@ -126,6 +126,11 @@ impl LiveCapture {
         self.link
     }
 
+    /// Whether it listens on one interface, not on `any` or an NFLOG group.
+    pub const fn is_on_interface(&self) -> bool {
+        self.index.is_some()
+    }
+
     /// The name it was opened with.
     pub fn interface(&self) -> &str {
         &self.interface

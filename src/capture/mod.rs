@@ -3,13 +3,16 @@
 //! Both go through libpcap, which knows the formats and the kernel's ring. Its filter compiler is
 //! not used: one call would link 200 kB of it into the program.
 
+mod bpf;
 mod error;
 mod file;
+mod filter;
 mod live;
 mod pump;
 
 pub use error::CaptureError;
 pub use file::{CaptureFile, Progress};
+pub use filter::{FilterError, FlowFilter, drop_bare_acknowledgements};
 pub use live::{BUFFER_BYTES, LiveCapture, LiveStats, SNAPLEN};
 
 use crate::time::Timestamp;

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nfa::capture::{CaptureError, LiveCapture, SNAPLEN};
+use nfa::capture::{
+    CaptureError, FilterError, FlowFilter, LiveCapture, SNAPLEN, drop_bare_acknowledgements,
+};
 use nfa::config::{Config, INTERFACE_DEFAULT, Severity};
-use nfa::engine::{Engine, Limits, Output};
+use nfa::engine::{Engine, Frames, Limits, Output, UNWANTED_AFTER};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::net::Network;
@@ -51,6 +53,8 @@ struct Daemon {
     keeper: Option<Keeper>,
     recorder: Recorder,
     sources: Vec<Source>,
+    /// `None`: every frame is copied.
+    filter: Option<FlowFilter>,
     /// `None`: the kernel tells no changes; they are seen once a second.
     links: Option<LinkWatch>,
     output: Output,
@@ -86,6 +90,8 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     if let Some(endpoints_max) = config.bittorrent.endpoints_max {
         limits.endpoints_max = endpoints_max;
     }
+    let filter = load_filter(limits.flows_max, &mut log);
+    limits.unwanted_after = filter.is_some().then_some(UNWANTED_AFTER);
     let sources = interfaces.iter().map(Source::new).collect();
     let engine = Engine::new(config, Arc::new(catalogue), interfaces, Locality::default(), limits);
     let mut daemon = Daemon {
@@ -96,6 +102,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         keeper,
         recorder: Recorder::default(),
         sources,
+        filter,
         links: LinkWatch::open().ok(),
         output: Output::default(),
         locals: Vec::new(),
@@ -118,6 +125,28 @@ fn may_capture(interfaces: &[Interface]) -> Result<(), Failure> {
             )))
         }
         _ => Ok(()),
+    }
+}
+
+/// The filter before the captures, where the kernel has eBPF and lends it to us.
+fn load_filter(flows_max: usize, log: &mut Log) -> Option<FlowFilter> {
+    match FlowFilter::load(u32::try_from(flows_max).unwrap_or(u32::MAX), SNAPLEN) {
+        Ok(filter) => Some(filter),
+        Err(error) => {
+            log.write(Level::Warning, &format!("{error}: the kernel cannot drop decided flows"));
+            None
+        }
+    }
+}
+
+/// Puts the best filter there is before a capture; says what it drops.
+fn put_before(
+    capture: &LiveCapture,
+    filter: Option<&FlowFilter>,
+) -> Result<&'static str, FilterError> {
+    match filter {
+        Some(filter) => filter.attach(capture).map(|()| "decided flows"),
+        None => drop_bare_acknowledgements(capture, SNAPLEN).map(|()| "bare acknowledgements"),
     }
 }
 
@@ -154,13 +183,17 @@ impl Source {
     }
 
     /// Opens the capture if there is none. What keeps it from opening is told once.
-    fn open(&mut self, log: &mut Log) -> Result<(), CaptureError> {
+    fn open(&mut self, filter: Option<&FlowFilter>, log: &mut Log) -> Result<(), CaptureError> {
         if self.capture.is_some() {
             return Ok(());
         }
         match LiveCapture::open(&self.interface.name, SNAPLEN) {
             Ok(capture) => {
-                log.write(Level::Info, &format!("{}: capturing", self.interface.name));
+                let how = match put_before(&capture, filter) {
+                    Ok(dropped) => format!("the kernel drops {dropped}"),
+                    Err(error) => format!("every frame is copied ({error})"),
+                };
+                log.write(Level::Info, &format!("{}: capturing; {how}", self.interface.name));
                 self.capture = Some(capture);
                 self.told.clear();
                 Ok(())
@@ -266,6 +299,13 @@ impl Daemon {
     /// Hands the changes of this wake-up to the kernel.
     fn send(&mut self) {
         self.output.ended.clear();
+        for frames in self.output.frames.drain(..) {
+            let Some(filter) = &mut self.filter else { continue };
+            match frames {
+                Frames::Unwanted(flow) => filter.silence(&flow),
+                Frames::Wanted(flow) => filter.resume(&flow),
+            }
+        }
         if self.output.effects.is_empty() {
             return;
         }
@@ -315,7 +355,9 @@ impl Daemon {
                 let gone = CaptureError::Removed { interface: name };
                 source.lose(&gone.to_string(), &mut self.log);
             }
-            source.open(&mut self.log).map_err(|error| Failure::Message(error.to_string()))?;
+            source
+                .open(self.filter.as_ref(), &mut self.log)
+                .map_err(|error| Failure::Message(error.to_string()))?;
         }
         self.find_locals();
         Ok(())
@@ -404,10 +446,12 @@ impl Daemon {
                 dropped = dropped.wrapping_add(stats.dropped);
             }
         }
+        let filtered = self.filter.as_ref().map_or(0, FlowFilter::dropped);
         self.log.write(
             Level::Info,
             &format!(
-                "{} packets ({dropped} dropped by the kernel, {} not decoded), {flows} live flows \
+                "{} packets ({filtered} more of decided flows filtered out, {dropped} dropped by \
+                 the kernel, {} not decoded), {flows} live flows \
                  of {}, {} named, {} unknown, {} evicted, {elements} elements, {failures} refused",
                 counters.packets,
                 self.undecodable,

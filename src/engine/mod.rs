@@ -5,6 +5,7 @@ mod clock;
 mod detect;
 mod elements;
 mod explain;
+mod frames;
 mod peers;
 #[cfg(test)]
 mod peers_test;
@@ -33,6 +34,7 @@ use clock::WallClock;
 use detect::{Detector, Progress};
 use elements::Elements;
 pub use explain::{Explained, Fired};
+pub use frames::{Frames, UNWANTED_AFTER};
 use peers::Sweep;
 
 /// Bounds and habits of an engine.
@@ -51,6 +53,9 @@ pub struct Limits {
     pub idle: Option<IdleTimeouts>,
     /// Hand every ended flow to the caller.
     pub keep_ended: bool,
+    /// Packets after which the frames of a decided flow are called unwanted; `None`: never, which
+    /// suits a caller that cannot leave them out.
+    pub unwanted_after: Option<u32>,
 }
 
 impl Default for Limits {
@@ -62,6 +67,7 @@ impl Default for Limits {
             endpoints_max: crate::swarm::ENDPOINTS_MAX_DEFAULT,
             idle: Some(IdleTimeouts::default()),
             keep_ended: false,
+            unwanted_after: None,
         }
     }
 }
@@ -95,6 +101,8 @@ pub struct Output {
     pub effects: Vec<Effect>,
     /// Flows that have ended, if the limits say to keep them.
     pub ended: Vec<Ended>,
+    /// Changes of what the capture need not hand on.
+    pub frames: Vec<Frames>,
 }
 
 /// What an engine has counted since it was made. 32 bits each: they wrap, and whoever shows a
@@ -225,6 +233,11 @@ impl Engine {
         }
         self.learn(id, packet, direction);
         self.plan_sweep();
+        if let Some(after) = self.limits.unwanted_after
+            && let Some(flow) = self.table.get_mut(id)
+        {
+            out.frames.extend(frames::renounce(flow, after));
+        }
         self.table.touch(id);
     }
 
@@ -559,6 +572,7 @@ impl Engine {
         }
         let role = self.interface(&flow).role;
         peers::profess(&mut self.swarm, &flow, role);
+        out.frames.extend(frames::forget(&flow));
         for number in std::mem::take(&mut flow.held) {
             match reason {
                 Reason::Evicted => self.elements.abandon(number, &mut out.effects),

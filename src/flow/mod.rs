@@ -50,6 +50,8 @@ pub struct Flow {
     pub held: Vec<u32>,
     /// What else was done because of its matches, if anything.
     pub carried: Option<Box<Carried>>,
+    /// The capture was told that its frames are not wanted.
+    pub unwanted: bool,
 }
 
 /// What connection tracking keeps for a flow because an action matches it, and what was written
@@ -258,6 +260,7 @@ impl Flow {
             },
             held: Vec::new(),
             carried: None,
+            unwanted: false,
         }
     }
 
