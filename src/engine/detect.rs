@@ -3,7 +3,7 @@
 use crate::bytes::Stop;
 use crate::dissect::{self, Dissector};
 use crate::facts::{Certainty, Facts, Lesson, Protocol};
-use crate::flow::{Evidence, Flow, Gathering, Refusals, Stage};
+use crate::flow::{Evidence, Flow, Gathering, Refusals, Stage, Suspicion};
 use crate::net::{Direction, Transport};
 use crate::prefix::{Chunk, Gathered, Prefix};
 use crate::swarm::PRIVILEGED_PORTS;
@@ -261,7 +261,7 @@ impl Detector {
         &self,
         prefix: &Prefix<'_>,
         refusals: &mut Refusals,
-        suspicion: &mut Option<Certainty>,
+        suspicion: &mut Option<Suspicion>,
     ) -> Answer {
         let (list, filter) = match prefix.transport {
             Transport::Tcp => (&self.tcp, false),
@@ -269,8 +269,6 @@ impl Detector {
             Transport::Other(_) => (&self.other, true),
         };
         let mut answer = Answer::Nobody;
-        // What one direction alone looks like is over when the other one says otherwise.
-        suspicion.take_if(|before| *before != Certainty::Shape);
         for &(number, dissector) in list {
             if refusals.has(number) || (filter && !dissector.over.contains(&prefix.transport)) {
                 continue;
@@ -279,16 +277,19 @@ impl Detector {
                 Ok(facts) if facts.certainty == Certainty::Content => {
                     return Answer::Facts(number, facts);
                 }
-                Ok(facts) if facts.certainty == Certainty::Shape && !facts.pending => {
-                    *suspicion = Some(Certainty::Shape);
-                    refusals.note(number);
-                }
-                Ok(facts) => {
-                    suspicion.get_or_insert(facts.certainty);
-                    answer = Answer::NeedMore;
+                Ok(Facts { certainty, pending, .. }) => {
+                    *suspicion = Some(Suspicion { certainty, dissector: short(number) });
+                    if pending {
+                        answer = Answer::NeedMore;
+                    } else {
+                        refusals.note(number); // it has said all it can
+                    }
                 }
                 Err(Stop::NeedMore) => answer = Answer::NeedMore,
-                Err(Stop::NotMine | Stop::Malformed) => refusals.note(number),
+                Err(Stop::NotMine | Stop::Malformed) => {
+                    suspicion.take_if(|before| before.dissector == short(number));
+                    refusals.note(number);
+                }
             }
         }
         answer
@@ -359,6 +360,11 @@ impl Detector {
         let at = self.ports.binary_search_by_key(&(transport, port), |(key, _)| *key).ok()?;
         self.ports.get(at).map(|(_, protocol)| *protocol)
     }
+}
+
+/// The number of a dissector as flows keep it.
+fn short(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
 }
 
 /// The dissector that has named the flow.

@@ -61,6 +61,10 @@ fn is_to_a_host(flow: &Flow) -> bool {
     !matches!(flow.sides.other_type, OtherType::Multicast | OtherType::Broadcast)
 }
 
+fn suspicion(flow: &Flow) -> Option<Certainty> {
+    flow.detection.suspicion.map(|suspicion| suspicion.certainty)
+}
+
 /// Whether the flow's own payload says that it is BitTorrent.
 fn speaks_it(flow: &Flow) -> bool {
     let detection = &flow.detection;
@@ -133,7 +137,7 @@ impl Engine {
     fn judge(&self, flow: &Flow) -> Option<Evidence> {
         let transport = flow.key.transport();
         let infer = self.config.bittorrent.infer;
-        let suspicion = flow.detection.suspicion.filter(|_| infer != Infer::Never);
+        let suspicion = suspicion(flow).filter(|_| infer != Infer::Never);
         let alone = infer == Infer::Always && suspicion == Some(Certainty::Shape);
         if self.swarm.is_idle() && !alone
             || !matches!(transport, Transport::Tcp | Transport::Udp)
@@ -183,7 +187,7 @@ impl Engine {
     /// local host.
     pub(super) fn bear_witness(&mut self, id: FlowId) {
         let Some(flow) = self.table.get(id) else { return };
-        let is_shaped = flow.detection.suspicion == Some(Certainty::Shape);
+        let is_shaped = suspicion(flow) == Some(Certainty::Shape);
         if !is_shaped
             || self.config.bittorrent.infer == Infer::Never
             || self.detector.is_assigned(flow)

@@ -34,7 +34,9 @@ fn shape(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         [b"shape", b""] | [b"", b"shape"] => Certainty::HalfShape,
         _ => return Err(Stop::NotMine),
     };
-    Ok(Facts { certainty, ..Facts::of(&bittorrent::PROTOCOL) })
+    // The other direction may follow.
+    let pending = certainty == Certainty::HalfShape;
+    Ok(Facts { certainty, pending, ..Facts::of(&bittorrent::PROTOCOL) })
 }
 
 const PING: &[u8] = b"d1:ad2:id20:aaaaaaaaaaaaaaaaaaaae1:q4:ping1:t2:aa1:y1:qe";

@@ -123,6 +123,15 @@ pub enum Evidence {
     Inferred,
 }
 
+/// That a dissector sees no more than the shape of its protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Suspicion {
+    /// In both directions or in one.
+    pub certainty: Certainty,
+    /// Number of the dissector, in `dissect::ALL`.
+    pub dissector: u16,
+}
+
 /// What the protocol of a flow was told by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -160,8 +169,8 @@ pub struct Detection {
     pub guessed: bool,
     /// What the name rests on, where there is one that is no guess.
     pub evidence: Evidence,
-    /// Its first bytes have the shape of encrypted BitTorrent, in one direction or both.
-    pub suspicion: Option<Certainty>,
+    /// Its first bytes have no more than the shape of a protocol.
+    pub suspicion: Option<Suspicion>,
     /// Facts were replaced after the flow was first named.
     pub updated: bool,
     /// Packets that dissection looked at.
