@@ -31,8 +31,10 @@ pub const ENDPOINTS_MAX_DEFAULT: u32 = 4096;
 const HOSTS_MAX: u32 = 256;
 /// Their ports; a client has one or two for each address.
 const PORTS_MAX: u32 = 512;
-/// Hosts and ports about which evidence is being gathered.
+/// Hosts about which evidence is being gathered.
 const SUSPECTS_MAX: u32 = 128;
+/// Servers of the LAN's proxies and tunnels, and whatever else is random.
+const REFUTED_MAX: u32 = 512;
 
 /// An endpoint that was only told. Peers of a tracker or the DHT are told anew at every announce,
 /// and those are at most half an hour apart (BEP 3's usual interval; the life of BEP 5's values).
@@ -42,6 +44,8 @@ const PROVEN_LIFE: Duration = Duration::from_secs(2 * 3600);
 /// A host or a local port after the last sign of its client. One that only seeds to encrypted
 /// peers shows itself when it announces, every half hour.
 const ACTIVE_LIFE: Duration = Duration::from_secs(35 * 60);
+/// An endpoint that is no peer. One that is, but was misread once, gets another chance.
+const REFUTED_LIFE: Duration = Duration::from_secs(15 * 60);
 /// In this time three witnesses must come together.
 const WITNESS_LIFE: Duration = Duration::from_secs(10 * 60);
 
@@ -124,9 +128,10 @@ pub struct Swarm {
     proven: Aged<Endpoint, ()>,
     ports: Aged<Endpoint, ()>,
     active: Aged<Host, ()>,
-    /// Hosts with flows that look like encrypted BitTorrent, and ports with flows inferred to be.
+    /// Hosts with flows that look like encrypted BitTorrent.
     suspects: Aged<Host, Witnesses>,
-    port_suspects: Aged<Endpoint, Witnesses>,
+    /// Endpoints with other flows that do not.
+    refuted: Aged<Endpoint, ()>,
     news: bool,
 }
 
@@ -146,7 +151,7 @@ impl Swarm {
             ports: Aged::new(PORTS_MAX),
             active: Aged::new(HOSTS_MAX),
             suspects: Aged::new(SUSPECTS_MAX),
-            port_suspects: Aged::new(SUSPECTS_MAX),
+            refuted: Aged::new(REFUTED_MAX),
             news: false,
         }
     }
@@ -181,29 +186,49 @@ impl Swarm {
 
     /// A flow of `host` with `other` looks like encrypted BitTorrent in both directions.
     ///
-    /// Three such flows with different addresses within ten minutes make the host active: a lone
-    /// one proves little, because a proxy or tunnel of the user's own can look the same; but that
-    /// talks to one server, or to a few in the course of a day. If another application's flow
-    /// passes for one with the odds p, a host whose applications open n such flows to different
-    /// addresses in ten minutes is taken wrongly with less than (n p)^3 / 6: for p = 1/1000 and
-    /// n = 20 (a busy host, everything else of which has a dissector) that is 1 in 750,000.
+    /// Three such flows with different addresses within ten minutes make the host active. Any
+    /// protocol that is random from its first byte can have the shape by its lengths: a tunnel or
+    /// proxy of the user's own up to 221 times in 1,000 (see the dissector's tests), and a lone flow
+    /// is no evidence. But a proxy talks to one server or two, and the first connection to it that
+    /// lacks the shape refutes it (see [`Swarm::refute`]). So a host without BitTorrent is taken for
+    /// one only if it opens first connections to three such servers within ten minutes and all have
+    /// the shape: 0.221^3, 1 in 90, for each such trio; most hosts never talk to even one.
     pub fn suspect(&mut self, host: Host, other: IpAddr, now: Timestamp) {
-        if witness(&mut self.suspects, host, other, now) {
-            self.activate(host, now);
+        let until = now.after(WITNESS_LIFE);
+        match self.suspects.renew(&host, until) {
+            Some(witnesses) => {
+                if witnesses.add(other, now) {
+                    self.activate(host, now);
+                }
+            }
+            None => {
+                let mut witnesses = Witnesses::default();
+                witnesses.add(other, now);
+                self.suspects.insert(host, witnesses, until, now);
+            }
         }
     }
 
-    /// A flow of this local port was inferred to be BitTorrent. The third address in ten minutes
-    /// makes it a port of the client, by the same odds.
-    pub fn suspect_port(&mut self, local: Endpoint, other: IpAddr, now: Timestamp) {
-        if witness(&mut self.port_suspects, local, other, now) {
-            self.open_port(local, now);
-        }
+    /// A connection to `endpoint` was neither BitTorrent in plain nor of the shape of the encrypted
+    /// one: it is no peer.
+    pub fn refute(&mut self, endpoint: Endpoint, now: Timestamp) {
+        self.told.remove(&endpoint);
+        self.news |= keep(&mut self.refuted, endpoint, REFUTED_LIFE, now);
+    }
+
+    /// Whether `endpoint` was found to be no peer.
+    pub fn is_refuted(&self, endpoint: Endpoint, now: Timestamp) -> bool {
+        self.refuted.get(&endpoint, now).is_some()
     }
 
     /// What is told of `endpoint` turned out to be wrong.
     pub fn forget(&mut self, endpoint: Endpoint) {
         self.told.remove(&endpoint);
+    }
+
+    /// Whether no host is active or suspected, so that no evidence matters.
+    pub const fn is_silent(&self) -> bool {
+        self.active.is_empty() && self.suspects.is_empty()
     }
 
     /// Whether no host is active, so that there is nothing to ask for.
@@ -241,7 +266,7 @@ impl Swarm {
         self.ports.expire(now);
         self.active.expire(now);
         self.suspects.expire(now);
-        self.port_suspects.expire(now);
+        self.refuted.expire(now);
     }
 
     /// How many endpoints of others are kept, expired ones among them.
@@ -284,23 +309,6 @@ fn keep<K: std::hash::Hash + Eq>(
         table.insert(key, (), until, now);
     }
     !held
-}
-
-/// Adds a witness about `key`; gives whether there are enough.
-fn witness<K: std::hash::Hash + Eq>(
-    table: &mut Aged<K, Witnesses>,
-    key: K,
-    other: IpAddr,
-    now: Timestamp,
-) -> bool {
-    let until = now.after(WITNESS_LIFE);
-    if let Some(witnesses) = table.renew(&key, until) {
-        return witnesses.add(other, now);
-    }
-    let mut witnesses = Witnesses::default();
-    witnesses.add(other, now);
-    table.insert(key, witnesses, until, now);
-    false
 }
 
 /// IPv4 in IPv6's clothes, as some DHT nodes tell it, is IPv4 on the wire.
@@ -440,13 +448,15 @@ mod tests {
         assert!(!active_after(&one), "a proxy's only server");
         let two: Vec<(u32, u64)> = (0..100).map(|minute| (minute as u32 % 2, minute)).collect();
         assert!(!active_after(&two), "two in turns");
+    }
 
-        let (mut swarm, local) = (Swarm::default(), end("192.168.1.10:51413"));
-        for number in 0..3 {
-            assert!(!swarm.has_port(local, at(1)));
-            swarm.suspect_port(local, addr(number), at(1));
-        }
-        assert!(swarm.has_port(local, at(1)));
+    #[test]
+    fn what_is_refuted_is_no_peer_for_a_while() {
+        let mut swarm = Swarm::default();
+        swarm.tell(peer(1), at(0));
+        swarm.refute(peer(1), at(1));
+        assert_eq!(swarm.knows(peer(1), at(2)), None);
+        assert!(swarm.is_refuted(peer(1), at(15)) && !swarm.is_refuted(peer(1), at(16)));
     }
 
     #[test]
@@ -456,7 +466,7 @@ mod tests {
             (HOSTS_MAX, Aged::<Host, ()>::ENTRY_BYTES),
             (PORTS_MAX, Aged::<Endpoint, ()>::ENTRY_BYTES),
             (SUSPECTS_MAX, Aged::<Host, Witnesses>::ENTRY_BYTES),
-            (SUSPECTS_MAX, Aged::<Endpoint, Witnesses>::ENTRY_BYTES),
+            (REFUTED_MAX, Aged::<Endpoint, ()>::ENTRY_BYTES),
         ];
         let bytes: usize = small.iter().map(|(most, each)| *most as usize * (each + 8)).sum();
         assert!(bytes <= 90_000, "{bytes}");

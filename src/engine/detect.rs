@@ -1,7 +1,7 @@
 //! Asks the dissectors about the first packets of a flow, each until it refuses.
 
 use crate::bytes::Stop;
-use crate::dissect::{self, Dissector};
+use crate::dissect::{self, Dissector, bittorrent};
 use crate::facts::{Certainty, Facts, Lesson, Protocol};
 use crate::flow::{Evidence, Flow, Gathering, Refusals, Stage, Suspicion};
 use crate::net::{Direction, Transport};
@@ -55,6 +55,8 @@ pub struct Detector {
     tcp: Vec<(usize, &'static Dissector)>,
     udp: Vec<(usize, &'static Dissector)>,
     other: Vec<(usize, &'static Dissector)>,
+    /// Numbers of those that know BitTorrent over TCP, by content or by shape.
+    tcp_peers: Vec<usize>,
     /// Registered ports, sorted, for guesses.
     ports: Vec<((Transport, u16), &'static Protocol)>,
 }
@@ -71,8 +73,14 @@ impl Default for Detector {
             .flat_map(|&protocol| protocol.ports.iter().map(move |port| (*port, protocol)))
             .collect();
         ports.sort_by_key(|(port, _)| *port);
+        let tcp: Vec<(usize, &'static Dissector)> = over(|transport| *transport == Transport::Tcp);
+        let knows_peers = |(number, dissector): &(usize, &'static Dissector)| {
+            let is_one = dissector.protocols.contains(&&bittorrent::PROTOCOL);
+            is_one.then_some(*number)
+        };
         Detector {
-            tcp: over(|transport| *transport == Transport::Tcp),
+            tcp_peers: tcp.iter().filter_map(knows_peers).collect(),
+            tcp,
             udp: over(|transport| *transport == Transport::Udp),
             other: over(|transport| matches!(transport, Transport::Other(_))),
             ports,
@@ -84,8 +92,9 @@ impl Detector {
     /// Asks one more, as the last.
     #[cfg(test)]
     pub fn ask_also(&mut self, dissector: &'static Dissector) {
-        self.tcp.push((usize::MAX, dissector));
-        self.udp.push((usize::MAX, dissector));
+        self.tcp.push((255, dissector));
+        self.udp.push((255, dissector));
+        self.tcp_peers.push(255);
     }
 
     /// Looks at a packet of a flow that is not decided.
@@ -349,6 +358,24 @@ impl Detector {
         let is_taken = |port: u16| port < PRIVILEGED_PORTS || self.is_of_another(transport, port);
         let knows_originator = transport == Transport::Tcp && flow.opened != [None; 2];
         is_taken(reply.port) || !knows_originator && is_taken(original.port)
+    }
+
+    /// Whether the whole look at a flow, from its start, has found neither BitTorrent nor what
+    /// could be: over TCP it is plain or has the shape of the encrypted one, which is soon seen;
+    /// over UDP its headers show, if not at once.
+    pub fn denies_peers(&self, flow: &Flow) -> bool {
+        let detection = &flow.detection;
+        let is_tcp = flow.key.transport() == Transport::Tcp;
+        let have_refused = |gathering: &Gathering| {
+            self.tcp_peers.iter().all(|number| gathering.refusals.has(*number))
+        };
+        let is_over = detection.stage == Stage::Decided
+            || is_tcp && detection.gathering.as_deref().is_some_and(have_refused);
+        is_over
+            && detection.packets > 0
+            && detection.dissector.is_none()
+            && detection.suspicion.is_none()
+            && (!is_tcp || flow.opened != [None; 2])
     }
 
     /// Whether the port is known to be that of another protocol than BitTorrent.

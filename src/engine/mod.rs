@@ -422,7 +422,7 @@ impl Engine {
         let gathered = flow.detection.gathering.is_some();
         let (stage, suspicion) = (flow.detection.stage, flow.detection.suspicion);
         let unread = flow.detection.packets == 0;
-        let progress = self.detector.look(flow, packet, direction, self.now);
+        let mut progress = self.detector.look(flow, packet, direction, self.now);
         let gathers = flow.detection.gathering.is_some();
         let begins = flow.packets == [1, 0] && self.config.bittorrent.from_syn;
         let may_be_known = begins || unread && flow.detection.packets > 0;
@@ -441,6 +441,9 @@ impl Engine {
         }
         if stage == Stage::Provisional && progress == Progress::Named {
             self.check_supposition(id);
+        }
+        if progress != Progress::Named && self.bear_counter_witness(id) {
+            progress = Progress::Updated;
         }
         self.advance(id, progress, out);
     }

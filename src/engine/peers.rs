@@ -7,7 +7,7 @@
 use super::{Engine, Output, Progress};
 use crate::dissect::bittorrent;
 use crate::facts::{Certainty, Facts, Lesson};
-use crate::flow::{Evidence, Flow, FlowId, Known, OtherType, Stage};
+use crate::flow::{Evidence, Flow, FlowId, Known, OtherType, Source, Stage};
 use crate::interface::Role;
 use crate::net::{Direction, Endpoint, Transport};
 use crate::swarm::{Host, Infer, Swarm};
@@ -118,18 +118,6 @@ impl Engine {
         if detection.stage == Stage::Undecided {
             detection.stage = Stage::Provisional;
         }
-        if evidence == Evidence::Inferred {
-            // It teaches less than content: hearsay, and a port only with two others.
-            let datagrams = flow.key.transport() == Transport::Udp;
-            let (now, local, other) = (flow.last_seen, flow.local(), flow.other());
-            let began = flow.sides.local == Direction::Original;
-            if datagrams || began {
-                self.swarm.tell(other, now);
-            }
-            if datagrams || !began {
-                self.swarm.suspect_port(local, other.addr, now);
-            }
-        }
         true
     }
 
@@ -157,7 +145,8 @@ impl Engine {
             }
             context = true;
             match self.swarm.knows(far, self.now) {
-                Some(Known::Told) if !is_free() => {}
+                // Hearsay ends where the whole look at a flow says otherwise.
+                Some(Known::Told) if self.detector.denies_peers(flow) || !is_free() => {}
                 Some(known) => return Some(Evidence::Swarm(known)),
                 None => {}
             }
@@ -172,7 +161,9 @@ impl Engine {
             // known, the flow would have its name. So only where somebody wants to risk it.
             _ => context && infer == Infer::Always,
         };
-        (enough && is_free()).then_some(Evidence::Inferred)
+        let [_, destination] = flow.ends();
+        let is_refuted = || self.swarm.is_refuted(destination, self.now);
+        (enough && is_free() && !is_refuted()).then_some(Evidence::Inferred)
     }
 
     /// The content of a flow with a provisional name has spoken: what was wrong is unlearned.
@@ -195,9 +186,44 @@ impl Engine {
         {
             return;
         }
+        let [_, destination] = flow.ends();
+        if self.swarm.is_refuted(destination, self.now) {
+            return;
+        }
         for Pair { client, far, .. } in pairs(flow) {
             self.swarm.suspect(Host::Addr(client.addr), far.addr, flow.last_seen);
         }
+    }
+
+    /// A flow that is neither BitTorrent nor can be speaks against its endpoint, and against a name
+    /// by hearsay. Gives whether it has lost one.
+    pub(super) fn bear_counter_witness(&mut self, id: FlowId) -> bool {
+        let denied = |flow: &&Flow| self.detector.denies_peers(flow);
+        let Some(flow) = self.table.get(id).filter(denied) else { return false };
+        let [_, destination] = flow.ends();
+        let connected = flow.key.transport() == Transport::Tcp;
+        let hearsay = flow.detection.evidence == Evidence::Swarm(Known::Told);
+        if connected && !self.swarm.is_silent() && !self.detector.is_assigned(flow) {
+            self.swarm.refute(destination, self.now);
+        }
+        if hearsay {
+            self.swarm.forget(flow.other());
+            self.retract(id);
+        }
+        hearsay
+    }
+
+    /// Takes a name back that rested on less than content.
+    fn retract(&mut self, id: FlowId) {
+        let Some(flow) = self.table.get_mut(id) else { return };
+        let detection = &mut flow.detection;
+        detection.facts = None;
+        detection.evidence = Evidence::Content;
+        if detection.stage == Stage::Provisional {
+            detection.stage = Stage::Undecided;
+        }
+        detection.updated = true;
+        self.counters.contradicted = self.counters.contradicted.wrapping_add(1);
     }
 
     /// Takes in what a packet of a flow that speaks BitTorrent by content says of others, if a
@@ -259,17 +285,26 @@ impl Engine {
                 && (detection.packets > 0 || from_syn)
                 && self.judge(flow).is_some()
         };
+        let is_refuted = |flow: &Flow| {
+            let [_, destination] = flow.ends();
+            flow.detection.source() == Source::Inferred
+                && self.swarm.is_refuted(destination, self.now)
+        };
         let found: Vec<FlowId> = self
             .table
             .page(first, SWEEP_FLOWS)
-            .filter(|(_, flow)| is_open(flow))
+            .filter(|(_, flow)| is_open(flow) || is_refuted(flow))
             .map(|(id, _)| id)
             .collect();
         for id in found {
-            if self.consult(id) {
-                self.advance(id, Progress::Supposed, out);
-                self.table.touch(id);
-            }
+            let progress = if self.consult(id) {
+                Progress::Supposed
+            } else {
+                self.retract(id);
+                Progress::Updated
+            };
+            self.advance(id, progress, out);
+            self.table.touch(id);
         }
         let next = first.saturating_add(SWEEP_FLOWS);
         (self.sweep.next, self.sweep.due) = if next < self.table.places() {

@@ -197,7 +197,7 @@ fn a_flow_with_a_peer_that_was_told_has_its_name_from_its_first_payload() {
     let from = "192.168.1.10:40000";
     world.syn(from, PEER);
     assert_eq!(world.told(), [""; 0]);
-    world.tcp(from, PEER, NOISE);
+    world.tcp(from, PEER, b"shape");
     assert_eq!(world.found(TCP, from, PEER), NAMED_BY_SWARM);
     assert_eq!(world.told(), ["+203.0.113.9"]);
     let counters = world.engine.counters();
@@ -399,9 +399,6 @@ fn three_addresses_with_the_shape_are_context_and_the_earlier_ones_follow() {
     assert_eq!(world.told(), ["+203.0.113.3"]);
     world.wait(3);
     assert_eq!(world.told(), ["+203.0.113.1", "+203.0.113.2"]);
-    // The next connection to one of them is named at its first payload.
-    world.tcp("192.168.1.10:40009", peers[0], NOISE);
-    assert_eq!(world.found(TCP, "192.168.1.10:40009", peers[0]), NAMED_BY_SWARM);
 
     let mut world = World::new(r#""infer": "never""#);
     for (peer, port) in peers.iter().zip(40_000..) {
@@ -412,18 +409,48 @@ fn three_addresses_with_the_shape_are_context_and_the_earlier_ones_follow() {
 }
 
 #[test]
-fn three_inferred_datagram_flows_show_the_clients_port() {
-    let mut world = World::new("");
-    let client = "192.168.1.10:40000";
-    for port in 7001..=7003 {
-        let peer = format!("203.0.113.{}:{port}", port - 7000);
-        world.udp(client, &peer, b"shape");
-        world.udp(&peer, client, b"shape");
+fn a_proxy_shows_itself_by_the_flows_that_lack_the_shape() {
+    let mut world = World::active("");
+    let server = "203.0.113.9:25000";
+    world.shaped("192.168.1.10:40000", server);
+    assert_eq!(world.found(TCP, "192.168.1.10:40000", server), INFERRED);
+    assert_eq!(world.told(), ["+203.0.113.9"]);
+    world.syn("192.168.1.10:40001", server);
+    world.tcp("192.168.1.10:40001", server, NOISE);
+    assert_eq!(world.found(TCP, "192.168.1.10:40001", server), UNKNOWN);
+    world.wait(3);
+    assert_eq!(world.found(TCP, "192.168.1.10:40000", server), UNKNOWN, "taken back");
+    assert_eq!(world.told(), ["-203.0.113.9"]);
+    world.shaped("192.168.1.10:40002", server);
+    assert_eq!(world.found(TCP, "192.168.1.10:40002", server), UNKNOWN);
+    // Nor is it a witness about a host that does not speak it.
+    world.syn("192.168.1.20:40001", server);
+    for (peer, port) in [(PEER, 41000), ("203.0.113.2:7002", 41001), ("203.0.113.3:7003", 41002)] {
+        world.shaped(&format!("192.168.1.20:{port}"), peer);
     }
     world.wait(3);
-    assert_eq!(world.told().len(), 3);
-    world.udp("198.51.100.1:9999", client, NOISE);
-    assert_eq!(world.found(UDP, "198.51.100.1:9999", client), NAMED_BY_SWARM);
+    assert_eq!(world.told(), [""; 0]);
+}
+
+#[test]
+fn hearsay_ends_where_the_whole_look_says_otherwise() {
+    let mut world = World::active("");
+    world.answer(&[PEER, "203.0.113.8:7777"]);
+    let game = "192.168.1.10:7000";
+    world.udp(game, PEER, NOISE);
+    assert_eq!(world.found(UDP, game, PEER), NAMED_BY_SWARM);
+    assert_eq!(world.told(), ["+203.0.113.9"]);
+    for _ in 0..5 {
+        world.udp(PEER, game, NOISE);
+    }
+    assert_eq!(world.found(UDP, game, PEER), UNKNOWN, "uTP would have shown its headers");
+    assert_eq!(world.told(), ["-203.0.113.9"]);
+    let from = "192.168.1.10:40000";
+    world.syn(from, "203.0.113.8:7777");
+    world.tcp(from, "203.0.113.8:7777", NOISE);
+    assert_eq!(world.found(TCP, from, "203.0.113.8:7777"), UNKNOWN, "neither plain nor encrypted");
+    world.wait(3);
+    assert_eq!(world.told(), [""; 0]);
 }
 
 #[test]
