@@ -187,12 +187,13 @@ impl Swarm {
     /// A flow of `host` with `other` looks like encrypted BitTorrent in both directions.
     ///
     /// Three such flows with different addresses within ten minutes make the host active. Any
-    /// protocol that is random from its first byte can have the shape by its lengths: a tunnel or
-    /// proxy of the user's own up to 221 times in 1,000 (see the dissector's tests), and a lone flow
-    /// is no evidence. But a proxy talks to one server or two, and the first connection to it that
-    /// lacks the shape refutes it (see [`Swarm::refute`]). So a host without BitTorrent is taken for
-    /// one only if it opens first connections to three such servers within ten minutes and all have
-    /// the shape: 0.221^3, 1 in 90, for each such trio; most hosts never talk to even one.
+    /// protocol that is random from its first byte can have the shape by its lengths, at worst one
+    /// that imitates those of MSE exactly: 1 of its flows in 150 (330 of 50,000 in the dissector's
+    /// tests; random lengths 14 of 50,000). A lone flow is therefore no evidence. A proxy or tunnel
+    /// talks to one server or two, which never are three; and a flow to it that lacks the shape
+    /// refutes it (see [`Swarm::refute`]). A host with such flows to three servers and more is taken
+    /// for one of BitTorrent if three of them have the shape by chance: (1/150)^3, 1 in 3 million,
+    /// for each trio.
     pub fn suspect(&mut self, host: Host, other: IpAddr, now: Timestamp) {
         let until = now.after(WITNESS_LIFE);
         match self.suspects.renew(&host, until) {
