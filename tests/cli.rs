@@ -246,7 +246,9 @@ fn flow_lines_have_the_names_of_the_format() {
         ] {
             assert!(flow[key].is_u64(), "{name}: {key} in {flow}");
         }
-        for key in ["local_ip", "other_ip", "other_type", "local_mac", "other_mac"] {
+        for key in
+            ["local_ip", "other_ip", "other_type", "local_mac", "other_mac", "detection_source"]
+        {
             assert!(flow[key].is_string(), "{name}: {key} in {flow}");
         }
         for key in ["local_origin", "detection_guessed", "detection_updated", "dhc_hit"] {

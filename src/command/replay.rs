@@ -102,6 +102,9 @@ pub fn engine(
     if let Some(flows_max) = options.max_flows.or(config.flows_max) {
         limits.flows_max = flows_max;
     }
+    if let Some(endpoints_max) = config.bittorrent.endpoints_max {
+        limits.endpoints_max = endpoints_max;
+    }
     if options.no_expiry {
         limits.idle = None;
     }
@@ -172,7 +175,7 @@ impl Replay<'_> {
         engine.finish(&mut output);
         self.write(&engine, &mut output, last)?;
         progress.clear();
-        self.summary.add_capture(engine.counters(), &refused);
+        self.summary.add_capture(&engine, &refused);
         Ok(())
     }
 

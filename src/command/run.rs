@@ -95,6 +95,9 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     if let Some(flows_max) = options.max_flows.or(config.flows_max) {
         limits.flows_max = flows_max;
     }
+    if let Some(endpoints_max) = config.bittorrent.endpoints_max {
+        limits.endpoints_max = endpoints_max;
+    }
     let filter = load_filter(limits.flows_max, &mut log);
     limits.unwanted_after = filter.is_some().then_some(UNWANTED_AFTER);
     let sources = interfaces.iter().map(Source::new).collect();
@@ -542,6 +545,26 @@ impl Daemon {
                 counters.named,
                 counters.unknown,
                 counters.evicted,
+            ),
+        );
+        let (hints, swarm) = (self.engine.hints(), self.engine.swarm());
+        let known = swarm.counters();
+        self.log.write(
+            Level::Info,
+            &format!(
+                "{} DNS answers remembered; BitTorrent: {} endpoints remembered ({} told, {} \
+                 proven, {} local ports so far; {} evicted, {} expired), {} flows named by swarm, \
+                 {} inferred, {} contradicted",
+                hints.len(),
+                swarm.len(),
+                known.told,
+                known.proven,
+                known.ports,
+                known.evicted,
+                known.expired,
+                counters.by_swarm,
+                counters.inferred,
+                counters.contradicted,
             ),
         );
     }

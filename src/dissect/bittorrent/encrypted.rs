@@ -31,7 +31,7 @@
 use std::time::Duration;
 
 use super::random::is_random;
-use super::{PROTOCOL, facts, peer};
+use super::{PROTOCOL, facts, is_service_port, peer};
 use crate::bytes::{Stop, be_u16_at};
 use crate::dissect::{self, Dissector};
 use crate::facts::{Certainty, Facts};
@@ -72,14 +72,6 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 const TURN_MIN: Duration = Duration::from_micros(500);
 /// One side alone: segments after which it is judged.
 const ONE_SIDE_SEGMENTS: usize = 3;
-
-/// Ports from 1024 up that are assigned to services or in wide use for one, beside those that
-/// dissectors have registered. Nobody encrypts BitTorrent there by default.
-const SERVICE_PORTS: [u16; 44] = [
-    1080, 1194, 1433, 1521, 1701, 1723, 1883, 2049, 2222, 3128, 3306, 3389, 3478, 4443, 4500, 5060,
-    5061, 5201, 5222, 5223, 5228, 5269, 5349, 5432, 5900, 6379, 6667, 6697, 8080, 8388, 8443, 8883,
-    8888, 9001, 9030, 9050, 9100, 9993, 11211, 22000, 22067, 25565, 27017, 51820,
-];
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let mut talk = Talk::default();
@@ -227,9 +219,10 @@ fn has_service_port(prefix: &Prefix<'_>) -> bool {
         let protocols = dissect::ALL.iter().flat_map(|dissector| dissector.protocols);
         protocols.flat_map(|protocol| protocol.ports).any(|&(_, known)| known == port)
     };
-    prefix.ends.iter().any(|end| {
-        end.port < 1024 || SERVICE_PORTS.binary_search(&end.port).is_ok() || registered(end.port)
-    })
+    prefix
+        .ends
+        .iter()
+        .any(|end| end.port < 1024 || is_service_port(end.port) || registered(end.port))
 }
 
 /// Whether the first bytes count the flight: itself, what follows the field, or that without an

@@ -23,6 +23,21 @@ use crate::facts::{Detail, Facts, Protocol};
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
+/// Ports from 1024 up that are assigned to services or in wide use for one, over TCP or UDP, beside
+/// those that dissectors have registered: IPsec NAT-T, iperf 3, TeamViewer, Shadowsocks, HTTPS beside
+/// 443, Zoom, Tor, Syncthing and its relays, Minecraft and others. Sorted.
+const SERVICE_PORTS: [u16; 46] = [
+    1080, 1194, 1433, 1521, 1701, 1723, 1883, 2049, 2222, 3128, 3306, 3389, 3478, 4443, 4500, 5060,
+    5061, 5201, 5222, 5223, 5228, 5269, 5349, 5432, 5900, 5938, 6379, 6667, 6697, 8080, 8388, 8443,
+    8801, 8883, 8888, 9001, 9030, 9050, 9100, 9993, 11211, 22000, 22067, 25565, 27017, 51820,
+];
+
+/// Whether nobody runs a peer at that port by default: what goes there is not taken for BitTorrent
+/// without content.
+pub fn is_service_port(port: u16) -> bool {
+    SERVICE_PORTS.binary_search(&port).is_ok()
+}
+
 /// BitTorrent, whichever part of it.
 pub static PROTOCOL: Protocol = Protocol {
     id: 37,
