@@ -13,7 +13,8 @@ import libtorrent as lt
 
 def settings(options):
     """Plain or encrypted, one transport or both, and nothing that was not asked for."""
-    crypt = lt.enc_policy.forced if options.encrypted else lt.enc_policy.disabled
+    encrypted = options.encrypted or options.mixed
+    crypt = lt.enc_policy.forced if encrypted else lt.enc_policy.disabled
     return {
         "listen_interfaces": options.listen,
         "outgoing_interfaces": "",
@@ -28,7 +29,7 @@ def settings(options):
         "enable_outgoing_tcp": options.transport != "utp",
         "enable_incoming_utp": options.transport != "tcp",
         "enable_outgoing_utp": options.transport != "tcp",
-        "in_enc_policy": crypt,
+        "in_enc_policy": lt.enc_policy.enabled if options.mixed else crypt,
         "out_enc_policy": crypt,
         "allowed_enc_level": lt.enc_level.rc4,
         "allow_multiple_connections_per_ip": True,
@@ -52,6 +53,7 @@ def main():
     parser.add_argument("--listen", required=True, help="ADDRESS:PORT[,[ADDRESS]:PORT]")
     parser.add_argument("--transport", choices=["tcp", "utp", "both"], default="both")
     parser.add_argument("--encrypted", action="store_true")
+    parser.add_argument("--mixed", action="store_true", help="encrypted out, either way in")
     parser.add_argument("--lsd", action="store_true")
     parser.add_argument("--dht", nargs="?", const="", help="join the DHT, through HOST:PORT")
     parser.add_argument("--limit", type=int, default=0, help="bytes per second; 0 is none")

@@ -63,7 +63,7 @@ class Torrent:
 class Wish:
     """How a client is to behave."""
 
-    crypt: str = "plain"  # or "forced"
+    crypt: str = "plain"  # or "forced"; libtorrent also "mixed": forced outward, either inward
     transport: str = "tcp"  # or "utp"
     family: str = "v4"
     port: int = PEER_PORT
@@ -125,6 +125,11 @@ class SwarmLab(Lab):
         self.run("internet", "ip", "link", "set", port, "master", "sw")
         self._addresses(name, "eth0", f"{address_of(name)}/24", f"{address_of(name, 'v6')}/64")
         self._default_routes(name, [f"198.51.100.{GATEWAY}", f"2001:db8:51::{GATEWAY}"])
+
+    def give(self, place, addresses):
+        """More addresses for a place that has one."""
+        for address in addresses:
+            self._addresses(place, "eth0", f"{address}/24")
 
     def forward_port(self, client, port):
         """Port forwarding as a router's owner sets it up, and for IPv6 nothing is needed."""
@@ -281,7 +286,7 @@ class SwarmWorld:
             argv += ["--connect", peer]
         if wish.dht is not None:
             argv += ["--dht"] + ([wish.dht] if wish.dht else [])
-        argv += ["--encrypted"] if wish.forced else []
+        argv += {"forced": ["--encrypted"], "mixed": ["--mixed"]}.get(wish.crypt, [])
         argv += ["--lsd"] if wish.lsd else []
         return self._spawn(where, "libtorrent", *argv)
 
@@ -334,16 +339,20 @@ class SwarmWorld:
     def rtorrent(self, where, folder, torrents, wish, _seeds):
         """rtorrent knows TCP only."""
         crypt = "allow_incoming,require,require_RC4" if wish.forced else "none"
-        options = [
-            "system.daemon.set=true", f"network.port_range.set={wish.port}-{wish.port}",
-            "network.port_random.set=no", f"directory.default.set={folder}",
-            f"protocol.encryption.set={crypt}", f"protocol.pex.set={'yes' if wish.pex else 'no'}",
-            f"dht.mode.set={'on' if wish.dht is not None else 'disable'}",
-            f"dht.port.set={wish.port}", f"throttle.global_down.max_rate.set_kb={wish.limit // 1000}",
-        ]  # fmt: skip
-        argv = [part for option in options for part in ("-o", option)]
+        rc = self.lab.scratch / f"rtorrent-{self.count}.rc"
+        rc.write_text(
+            f"network.port_range.set = {wish.port}-{wish.port}\nnetwork.port_random.set = no\n"
+            f"directory.default.set = {folder}\nprotocol.encryption.set = {crypt}\n"
+            f"protocol.pex.set = {'yes' if wish.pex else 'no'}\n"
+            f"dht.mode.set = {'on' if wish.dht is not None else 'disable'}\n"
+            f"dht.port.set = {wish.port}\n"
+            f"throttle.global_down.max_rate.set_kb = {wish.limit // 1000}\n"
+            "method.set_key = event.download.hash_done, lab, "
+            f"\"execute.nothrow=touch,{self.lab.scratch}/{where}-checked\"\n"
+        )
         return self._spawn(
-            where, "rtorrent", "rtorrent", "-n", *argv, *(made.path for made in torrents),
+            where, "rtorrent", "rtorrent", "-n", "-o", "system.daemon.set=true", "-o",
+            f"import={rc}", *(made.path for made in torrents),
             env={"HOME": str(folder), "TERM": "dumb"},
         )  # fmt: skip
 
@@ -382,6 +391,22 @@ class SwarmWorld:
                 wait_for("qbittorrent takes peers",
                          lambda d=data: self.web(where, "torrents/addPeers", "-d", d))  # fmt: skip
         return process
+
+    def listens(self, where):
+        return f":{PEER_PORT} " in self.lab.run(where, "ss", "-lntu")
+
+    def seeding(self, kind, where, process):
+        """Whether a seeder has looked through its payload, as far as it lets us know."""
+        if kind == "libtorrent":
+            return "seeding" in process.output()
+        if kind == "qbittorrent":
+            found = json.loads(self.web(where, "torrents/info") or "[]")
+            return found and all(entry["state"].endswith("UP") for entry in found)
+        if kind == "rtorrent":
+            return (self.lab.scratch / f"{where}-checked").exists()
+        if kind == "transmission":
+            return "Verifying torrent" in process.output()
+        return "[SEEDING]" in process.output() or "SEED(" in process.output()
 
     def web(self, where, call, *options):
         """A call of qbittorrent's Web API; its answer, or "" while there is none."""
