@@ -25,6 +25,8 @@ HTTPS_PORT = 443
 HTTPS_TRACKER = "files.lab.example"  # a name that says nothing
 PEER_PORT = 6881
 FORWARDED_PORT = 51413
+LSD_GROUPS = ("239.192.152.143", "ff15::efc0:988f")  # BEP 14
+NO_TRACKER = "http://127.0.0.1:9/announce"  # rtorrent wants one; this leaves no trace on a wire
 LIMIT = 500_000  # bytes per second for each downloader: flows last some seconds
 WEB_PORT = 8080  # of qbittorrent's interface, inside its own namespace
 
@@ -158,9 +160,9 @@ class SwarmWorld:
 
     def torrent(self, name, size, *trackers):
         """A torrent; `trackers` are SCHEME:FAMILY of ours, or `https`."""
-        urls = [self.tracker_url(tracker) for tracker in trackers]
+        urls = [self.tracker_url(tracker) for tracker in trackers] or [NO_TRACKER]
         home = self.folder(f"{name}-payload")
-        path, info_hash = torrent.make(home, f"{name}.bin", size, urls[0] if urls else None)
+        path, info_hash = torrent.make(home, f"{name}.bin", size, urls[0])
         made = Torrent(name, path, info_hash, home / f"{name}.bin", urls)
         self.torrents.append(made)
         return made
@@ -422,4 +424,5 @@ def bittorrent_addresses():
     """
     known = {address_of(place, family): place for place in [*PEERS, *TRACKERS]
              for family in ("v4", "v6")}  # fmt: skip
+    known.update(dict.fromkeys(LSD_GROUPS, "local peer discovery"))
     return {**known, ROUTER_WAN[0]: "own public address", INTERNET[0]: "gateway"}
