@@ -20,7 +20,15 @@ from lab import INTERNET, ROUTER_WAN, LabError, wait_for
 from main_job import agent_path
 from negative_programs import KINDS, Programs, kind_of
 from sets import Watcher, read_sets
-from swarm_world import SwarmLab, SwarmWorld, Wish, bittorrent_addresses
+from swarm_world import (
+    PEER_PORT,
+    SwarmLab,
+    SwarmWorld,
+    Wish,
+    address_of,
+    bittorrent_addresses,
+    endpoint,
+)
 from world import ROOT
 
 # Issue "BitTorrent to the last flow", point 2: of this many flows at most one is named BitTorrent.
@@ -74,17 +82,37 @@ class Pass:
         self._judge(config, capture)
 
     def _torrent(self, lab):
-        """client1 downloads, in the clear, for as long as the negatives take."""
+        """client1 downloads for as long as the negatives take: in the clear, and encrypted too.
+
+        With a tracker, the DHT and peers given by hand there is every reason to suspect the host.
+        """
         swarm = SwarmWorld(lab)
-        swarm.torrent("context", CONTEXT_BYTES, "http:v4")
+        plain = swarm.torrent("plain", CONTEXT_BYTES, "http:v4")
+        forced = swarm.torrent("encrypted", CONTEXT_BYTES)
         swarm.start_trackers()
+        node = endpoint(address_of("peer1"), PEER_PORT)
         for number in (1, 2, 3):
-            swarm.seed("libtorrent", f"peer{number}", Wish())
+            wish = Wish(dht="" if number == 1 else node)
+            swarm.seed("libtorrent", f"peer{number}", wish, [plain])
+        for number in (4, 5, 6):
+            swarm.seed("libtorrent", f"peer{number}", Wish(crypt="forced"), [forced])
+        swarm.torrents = [plain]
         swarm.wait_seeders(3)
-        made = swarm.download("libtorrent", "client1", Wish(limit=CONTEXT_RATE))
-        wait_for("the torrent runs", lambda: ", 3 peers" in made.process.output(), 30)
-        # Proven activity: its peers are in the set.
-        wait_for("its peers are in the set", lambda: len(read_sets(lab).of("nfa.bittorrent.v4")) > 2)
+        hands = [endpoint(address_of(f"peer{number}"), PEER_PORT) for number in (4, 5, 6)]
+        wishes = [
+            (Wish(limit=CONTEXT_RATE, dht=node), plain),
+            (Wish(limit=CONTEXT_RATE, crypt="forced", connect=hands, port=PEER_PORT + 1), forced),
+        ]
+        for wish, made in wishes:
+            process = swarm.download("libtorrent", "client1", wish, [made]).process
+            wait_for("the torrent runs", lambda p=process: ", 3 peers" in p.output(), 30)
+        # Proven activity: its plain peers are in the set.
+        wait_for("its peers are in the set", lambda: self.proven(lab))
+
+    def proven(self, lab):
+        members = read_sets(lab).of("nfa.bittorrent.v4")
+        return all(any(member.startswith(f"{address_of(f'peer{number}')},tcp:") for member in members)
+                   for number in (1, 2, 3))  # fmt: skip
 
     def _judge(self, config, capture):
         known = set(bittorrent_addresses()) - {ROUTER_WAN[0], INTERNET[0]}

@@ -8,7 +8,7 @@ Every address on the Internet side has one purpose, so a flow's other end alone 
 import json
 import shutil
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torrent
@@ -258,6 +258,7 @@ class SwarmWorld:
         torrents = torrents or self.torrents
         for made in torrents:
             shutil.copy(made.payload, folder)
+        wish = replace(wish, magnet=False)  # what is there already needs no metadata
         process = getattr(self, kind)(where, folder, torrents, wish, True)
         self.seeders.append((kind, where, process))
         return process
