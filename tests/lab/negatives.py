@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """What must never be called BitTorrent, by real programs: tunnels, calls, proxies, copies, noise.
 
-    negatives.py [--context none|host|both] [--scale N] [--measure] [--keep DIR]
+    negatives.py [--context none|host|both] [--scale N] [--measure] [--keep DIR | --again DIR]
 
 Without host context no flow may be called BitTorrent; with it (the same host downloads a torrent)
 one in a thousand. Dialogues of random bytes that have MSE's lengths exactly are counted apart.
@@ -35,6 +35,7 @@ from world import ROOT
 BAR_WITH_CONTEXT = 1000
 BAR_IMITATIONS = 100  # of hosts with one or two such flows, without context
 IMITATIONS = {"mse-few", "mse-many"}
+HEADLINE = ROOT / "docs/examples/headline.json"
 CONTEXT_BYTES = 40_000_000
 CONTEXT_RATE = 100_000
 
@@ -59,8 +60,7 @@ class Pass:
 
     def _traffic(self, lab):
         lab.build_swarm()
-        config = ROOT / "docs/examples/headline.json"
-        agent = lab.spawn("router", "nfa", agent_path(), "run", "--config", config)
+        agent = lab.spawn("router", "nfa", agent_path(), "run", "--config", HEADLINE)
         wait_for("the agent's sets", lambda: "nfa.bittorrent.v6" in read_sets(lab).shapes)
         tcpdump, capture = lab.capture("br-lan")
         watcher = Watcher(lab)
@@ -79,7 +79,17 @@ class Pass:
         known = bittorrent_addresses()
         self.live = sorted({member for _, member in watcher.first_seen
                             if member.split(",")[0] not in known})  # fmt: skip
-        self._judge(config, capture)
+        self._judge(capture)
+
+    def again(self, folder):
+        """Judges a capture that was kept: another agent, the same traffic."""
+        started = time.monotonic()
+        try:
+            self._judge(folder / f"negatives-{self.context}" / "br-lan.pcap")
+        except (LabError, OSError) as error:
+            self.problems.append(str(error))
+        self.seconds = time.monotonic() - started
+        return self
 
     def _torrent(self, lab):
         """client1 downloads for as long as the negatives take: in the clear, and encrypted too.
@@ -114,10 +124,10 @@ class Pass:
         return all(any(member.startswith(f"{address_of(f'peer{number}')},tcp:") for member in members)
                    for number in (1, 2, 3))  # fmt: skip
 
-    def _judge(self, config, capture):
+    def _judge(self, capture):
         known = set(bittorrent_addresses()) - {ROUTER_WAN[0], INTERNET[0]}
         flows = measure.read(capture)
-        verdicts = measure.replay(agent_path(), config, capture)
+        verdicts = measure.replay(agent_path(), HEADLINE, capture)
         for flow in flows:
             kind = kind_of(flow.key)
             if not kind or (flow.key.other in known and kind != "tls-at-peer"):
@@ -176,13 +186,16 @@ def main():
     parser.add_argument("--scale", type=int, default=1, help="times as many made-up dialogues")
     parser.add_argument("--measure", action="store_true", help="report only: no bar fails")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="captures and logs go here")
+    parser.add_argument("--again", type=Path, metavar="DIR", help="judge the captures kept there")
     options = parser.parse_args()
-    world.need_root()
+    if not options.again:
+        world.need_root()
     print("agent:", agent_path(), flush=True)
     contexts = ["none", "host"] if options.context == "both" else [options.context]
     bad = False
     for context in contexts:
-        done = Pass(context, options.scale, options.keep).go()
+        done = Pass(context, options.scale, options.keep)
+        done = done.again(options.again) if options.again else done.go()
         done.tell()
         bad = bad or bool(done.problems or done.bars())
     return 1 if bad and not options.measure else 0

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """BitTorrent to the last flow: real clients in a swarm of the lab's own, in every mode.
 
-    swarm_lab.py [--all | MODE...] [--measure] [--keep DIR]
+    swarm_lab.py [--all | MODE...] [--measure] [--keep DIR | --again DIR]
 
 Without arguments the short form, for every change; `--all` is what docs/bittorrent.md records.
 The agent is $NFA, else target/release/nfa, else target/debug/nfa. Ends with status 0 if every bar
@@ -31,6 +31,7 @@ BAR_SECOND = {CONTENT: 0.95, SWARM: 0.95}
 # Point 3, where a mode asks for it: of the peers' bytes, those that an iptables rule marked.
 BAR_MARKED = 0.98
 MARK = "0x85"
+HEADLINE = ROOT / "docs/examples/headline.json"
 FAMILIES = [("iptables", "v4"), ("ip6tables", "v6")]
 HEADER = (f"{'mode':20}{'kind':9}{'flows':>10}{'share':>8}{'bytes kB':>14}{'share':>8}{'covered':>9}"
           f"{'delay s':>14}{'packet':>9}{'by 2nd':>8}{'live':>9}{'marked':>8}")  # fmt: skip
@@ -90,8 +91,7 @@ class Run:
 
     def _traffic(self, lab):
         lab.build_swarm()
-        config = ROOT / "docs/examples/headline.json"
-        agent = lab.spawn("router", "nfa", agent_path(), "run", "--config", config)
+        agent = lab.spawn("router", "nfa", agent_path(), "run", "--config", HEADLINE)
         wait_for("the agent's sets", lambda: "nfa.bittorrent.v6" in read_sets(lab).shapes)
         tcpdump, capture = lab.capture("br-lan")
         counters, watcher = Counters(lab), Watcher(lab)
@@ -106,16 +106,33 @@ class Run:
             if not agent.running() or "panicked" in agent.output():
                 self.problems.append(f"the agent ended: {agent.output()[-2000:]}")
             tcpdump.stop()
-            if self.keep:
-                (self.keep / self.mode.name).mkdir(parents=True, exist_ok=True)
         self.clients = {kind for kind, _, _ in swarm.seeders}
         self.clients |= {made.kind for made in swarm.downloaders}
-        self._judge(lab, capture, config, watcher, counts)
+        belongs, peers = self._judge(capture)
+        members = {member for _, member in watcher.first_seen}
+        lasting = [f for f in belongs if f.packets[-1].time - f.payloads[0].time > 2]
+        self.live = (sum(flow.member() in members for flow in lasting), len(lasting))
+        self.marked = (sum(c[1] for c in counts.values()), sum(c[0] for c in counts.values()))
+        if self.mode.set_test:
+            absent = peers - {member.split(",")[0] for member in members}
+            if absent:
+                self.problems.append(f"peers that were never in the set: {absent}")
 
-    def _judge(self, lab, capture, config, watcher, counts):
+    def again(self, capture):
+        """Judges a capture that was kept: another agent, the same traffic; nothing is live."""
+        started = time.monotonic()
+        try:
+            self._judge(capture)
+        except (LabError, OSError) as error:
+            self.problems.append(str(error))
+        self.seconds = time.monotonic() - started
+        return self
+
+    def _judge(self, capture):
+        """Sets score and problems; returns the flows that are BitTorrent and their peers."""
         known = bittorrent_addresses()
         flows = measure.read(capture)
-        verdicts = measure.replay(agent_path(), config, capture)
+        verdicts = measure.replay(agent_path(), HEADLINE, capture)
         belongs = [flow for flow in flows if flow.key.other in known]
         self.score = Score(measure.judge_all(belongs, verdicts))
         self.missed = [result for result in self.score.results if not result.recalled]
@@ -130,14 +147,7 @@ class Run:
         if len(peers) < self.mode.peers:
             self.problems.append(f"payload with {len(peers)} peers, {self.mode.peers} wanted")
         self._visible(capture)
-        members = {member for _, member in watcher.first_seen}
-        lasting = [f for f in belongs if f.packets[-1].time - f.payloads[0].time > 2]
-        self.live = (sum(flow.member() in members for flow in lasting), len(lasting))
-        self.marked = (sum(c[1] for c in counts.values()), sum(c[0] for c in counts.values()))
-        if self.mode.set_test:
-            absent = peers - {member.split(",")[0] for member in members}
-            if absent:
-                self.problems.append(f"peers that were never in the set: {absent}")
+        return belongs, peers
 
     def _visible(self, capture):
         """The mode is what it says: what must be encrypted shows no handshake, and else one."""
@@ -155,7 +165,7 @@ class Run:
         bar = BAR_SECOND.get(kind)
         if bar and not reaches(score.by_second, score.flows, bar):
             short.append(f"by second packet {share(score.by_second, score.flows)} < {bar:.0%}")
-        if self.mode.set_test and not reaches(*self.marked, BAR_MARKED):
+        if self.mode.set_test and self.clients and not reaches(*self.marked, BAR_MARKED):
             short.append(f"marked {share(*self.marked)} < {BAR_MARKED:.0%}")
         return short
 
@@ -205,8 +215,10 @@ def main():
     parser.add_argument("--all", action="store_true", help="every mode")
     parser.add_argument("--measure", action="store_true", help="report only: no bar fails")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="captures and logs go here")
+    parser.add_argument("--again", type=Path, metavar="DIR", help="judge the captures kept there")
     options = parser.parse_args()
-    world.need_root()
+    if not options.again:
+        world.need_root()
     names = list(MODES) if options.all else options.modes or SHORT
     unknown = set(names) - set(MODES)
     if unknown:
@@ -215,7 +227,8 @@ def main():
     runs = []
     for name in names:
         print(f"{name}: {MODES[name].about}", flush=True)
-        run = Run(MODES[name], options.keep).go()
+        run = Run(MODES[name], options.keep)
+        run = run.again(options.again / name / "br-lan.pcap") if options.again else run.go()
         runs.append(run)
         run.tell()
     print(f"\n{HEADER}")

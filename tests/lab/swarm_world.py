@@ -103,8 +103,16 @@ class Downloader:
 class SwarmLab(Lab):
     """The router and its LAN as in lab.py; behind it a switch with a namespace for every peer."""
 
-    def __init__(self, keep_logs=None):
-        super().__init__(keep_logs, prefix="bl")
+    def __init__(self, keep=None):
+        super().__init__(prefix="bl")
+        self.keep = keep
+
+    def __exit__(self, *error):
+        if self.keep:  # without the payloads
+            self.keep.mkdir(parents=True, exist_ok=True)
+            for path in [*self.scratch.glob("*.pcap"), *self.scratch.glob("*.log")]:
+                shutil.copy(path, self.keep)
+        super().__exit__(*error)
 
     def build_swarm(self):
         """Everything but the peers, which come with `place`; br-lan is up."""
