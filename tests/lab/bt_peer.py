@@ -54,6 +54,7 @@ def main():
     parser.add_argument("--transport", choices=["tcp", "utp", "both"], default="both")
     parser.add_argument("--encrypted", action="store_true")
     parser.add_argument("--mixed", action="store_true", help="encrypted out, either way in")
+    parser.add_argument("--no-pex", action="store_true")
     parser.add_argument("--lsd", action="store_true")
     parser.add_argument("--dht", nargs="?", const="", help="join the DHT, through HOST:PORT")
     parser.add_argument("--limit", type=int, default=0, help="bytes per second; 0 is none")
@@ -62,7 +63,7 @@ def main():
     options = parser.parse_args()
     session = lt.session(settings(options))
     handles = [
-        session.add_torrent(parameters(torrent, options.directory))
+        session.add_torrent(parameters(torrent, options))
         for torrent in [options.torrent, *options.more]
     ]
     forced = {"in_enc_policy": lt.enc_policy.forced, "out_enc_policy": lt.enc_policy.forced}
@@ -86,14 +87,16 @@ def main():
         time.sleep(0.5)
 
 
-def parameters(torrent, directory):
+def parameters(torrent, options):
     """A torrent by file or by magnet link."""
     if torrent.startswith("magnet:"):
         wanted = lt.parse_magnet_uri(torrent)
     else:
         wanted = lt.add_torrent_params()
         wanted.ti = lt.torrent_info(torrent)
-    wanted.save_path = directory
+    wanted.save_path = options.directory
+    if options.no_pex:
+        wanted.flags |= lt.torrent_flags.disable_pex
     return wanted
 
 

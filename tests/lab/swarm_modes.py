@@ -1,7 +1,7 @@
 """The modes of the swarm laboratory: who takes part, and what an observer gets to see."""
 
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable
 
 from lab import ROUTER_WAN, wait_for
@@ -66,16 +66,22 @@ def tracked(tracker, wish, kinds, leeches, size=SIZE, count=1):
 
 
 def alone(wish, kinds, leeches, size=SIZE):
-    """No tracker, no DHT: the peers are given by hand."""
+    """No tracker, no DHT: the peers are given by hand, to each downloader others.
+
+    Two of one home in the same swarm have one public address, and many peers take one connection
+    of an address: that would fill the table with connections refused at once.
+    """
 
     def act(swarm):
         swarm.torrent("payload", size)
-        seeds(swarm, wish, kinds, announced=False)
+        quiet = replace(wish, pex=False)
+        seeds(swarm, quiet, kinds, announced=False)
         ready(swarm)
         hands = [endpoint(address_of(f"peer{n}", wish.family), wish.port)
                  for n in range(1, len(kinds) + 1)]  # fmt: skip
-        for where, kind in zip(("client1", "client2"), leeches):
-            swarm.download(kind, where, Wish(**{**vars(wish), "connect": hands}))
+        for number, kind in enumerate(leeches):
+            own = hands[number :: len(leeches)]
+            swarm.download(kind, f"client{number + 1}", replace(quiet, connect=own))
         finish(swarm)
 
     return act
@@ -169,6 +175,7 @@ UTP, UTP_FORCED = Wish(transport="utp"), Wish(crypt="forced", transport="utp")
 PLAIN6, FORCED6 = Wish(family="v6"), Wish(crypt="forced", family="v6")
 UTP6 = Wish(family="v6", transport="utp")
 UTP_KINDS = ["libtorrent", "transmission", "qbittorrent", "libtorrent"]
+UTP_SIX = [*UTP_KINDS, "libtorrent", "libtorrent"]
 
 MODES = {mode.name: mode for mode in [
     Mode("tcp-http", CONTENT, tracked("http:v4", Wish(), ALL_TCP[:4],
@@ -185,14 +192,15 @@ MODES = {mode.name: mode for mode in [
          "encryption forced, TCP, UDP tracker", handshake=False),
     Mode("mse-https", ALONE, https_tracker,
          "encryption forced, TCP, the tracker speaks HTTPS", peers=4, handshake=False),
-    Mode("mse-alone", ALONE, alone(FORCED, ALL_TCP, ["libtorrent", "qbittorrent"]),
-         "encryption forced, TCP, peers given by hand", peers=5, handshake=False),
-    Mode("utp", CONTENT, alone(UTP, UTP_KINDS, ["libtorrent", "qbittorrent"]),
+    Mode("mse-alone", ALONE, alone(FORCED, [*ALL_TCP, "libtorrent"],
+                                   ["libtorrent", "qbittorrent"]),
+         "encryption forced, TCP, three peers given by hand to each of two hosts", peers=6, handshake=False),
+    Mode("utp", CONTENT, alone(UTP, UTP_SIX, ["libtorrent", "qbittorrent"]),
          "uTP only, plain, peers given by hand", handshake=True),
     Mode("utp-mse-udp", SWARM, tracked("udp:v4", UTP_FORCED, UTP_KINDS,
                                        ["libtorrent", "qbittorrent"]),
          "uTP only, encryption forced, UDP tracker", handshake=False),
-    Mode("utp-mse-alone", ALONE, alone(UTP_FORCED, UTP_KINDS, ["libtorrent", "qbittorrent"]),
+    Mode("utp-mse-alone", ALONE, alone(UTP_FORCED, UTP_SIX, ["libtorrent", "qbittorrent"]),
          "uTP only, encryption forced, peers given by hand", handshake=False),
     Mode("dht", CONTENT, dht("plain", ["libtorrent", "libtorrent", "libtorrent"],
                              ["libtorrent", "libtorrent"]),

@@ -299,6 +299,7 @@ class SwarmWorld:
             argv += ["--dht"] + ([wish.dht] if wish.dht else [])
         argv += {"forced": ["--encrypted"], "mixed": ["--mixed"]}.get(wish.crypt, [])
         argv += ["--lsd"] if wish.lsd else []
+        argv += [] if wish.pex else ["--no-pex"]
         return self._spawn(where, "libtorrent", *argv)
 
     def transmission(self, where, folder, torrents, wish, _seeds):
