@@ -18,6 +18,7 @@ LONE_HOSTS = [f"192.168.71.{number}" for number in range(50, 250)]  # more addre
 TCP, UDP = "21000-21019", "27000-27019"
 MSE_MANY, FEW = "23000-23019", "23100-23119"
 TLS, TLS_TRAP = "24000-24019", "6881-6885"
+TCP6, UDP6 = "28000-28019", "29000-29019"
 AT_PEER = "24500-24503"  # on the addresses that the torrent's peers have
 PEERS = [address_of(f"peer{number}") for number in (1, 2, 3)]
 INBOUND_TCP, INBOUND_UDP = "25000-25019", "26000-26019"
@@ -25,7 +26,7 @@ PATIENCE_S = 120
 
 # Kind -> the ports of the server's side (inbound: of the LAN's side).
 PORTS = {
-    "random-tcp": TCP, "random-udp": UDP, "mse-many": MSE_MANY, "mse-few": FEW, "tls": TLS,
+    "random-tcp": TCP, "random-udp": UDP, "random-tcp6": TCP6, "random-udp6": UDP6, "mse-many": MSE_MANY, "mse-few": FEW, "tls": TLS,
     "tls-6881": TLS_TRAP, "tls-at-peer": AT_PEER, "shadowsocks": "8388", "openvpn-udp": "1194", "openvpn-tcp": "1195",
     "openvpn-static": "1196", "wireguard": "51820", "ssh": "22", "ssh-odd": "40022",
     "iperf3": "5201", "syncthing": "22000",
@@ -41,7 +42,7 @@ def within(port, ports):
 
 def kind_of(key):
     """Which program made a flow, by its ports; WebRTC has what UDP is left."""
-    if key.other == address_of("dns") or not key.other.startswith("198.51.100."):
+    if key.other_port == 53 or not key.other.startswith(("198.51.100.", "2001:db8:51::")):
         return None
     for kind, ports in INBOUND.items():
         if within(key.local_port, ports):
@@ -144,6 +145,11 @@ class Programs:
                             AT_PEER, address, *certificate)  # fmt: skip
             self.task("client1", "tls-at-peer", PYTHON, peer, "talk", "tls", 40 * self.scale,
                       AT_PEER, "--from", self.client, "--to", *PEERS, good="done")  # fmt: skip
+        for name, ports in (("random-tcp6", TCP6), ("random-udp6", UDP6)):
+            kind, server = name[7:10], address_of("server", "v6")
+            self.server("server", f"{name}-server", PYTHON, peer, "serve", kind, ports, server)
+            self.task("client1", name, PYTHON, peer, "talk", kind, 100 * self.scale, ports,
+                      "--from", CLIENTS["client1"][1], "--to", server, good="done")  # fmt: skip
         self.inbound(peer)
         if not self.context:
             self.lab.give("client2", LONE_HOSTS)

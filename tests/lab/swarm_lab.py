@@ -20,12 +20,12 @@ from lab import LabError, wait_for
 from main_job import agent_path
 from sets import Watcher, read_sets
 from swarm_measure import Score, reaches, share
-from swarm_modes import ALONE, CONTENT, MODES, SHORT, SWARM
+from swarm_modes import ALONE, CONTENT, LONE, MODES, SHORT, SWARM
 from swarm_world import SwarmLab, SwarmWorld, bittorrent_addresses
 from world import ROOT
 
 # Issue "BitTorrent to the last flow", point 1: the least share of flows that is recalled.
-BARS = {CONTENT: 1.0, SWARM: 0.99, ALONE: 0.90}
+BARS = {CONTENT: 1.0, SWARM: 0.99, ALONE: 0.90, LONE: 0.0}
 # The least share of flows whose effect is there by their second payload packet; no bar for ALONE.
 BAR_SECOND = {CONTENT: 0.95, SWARM: 0.95}
 # Point 3, where a mode asks for it: of the peers' bytes, those that an iptables rule marked.

@@ -17,6 +17,7 @@ from swarm_world import (
 CONTENT = "content"  # each flow shows what it is
 SWARM = "swarm"  # encrypted, but a tracker, the DHT or PEX tells the peers in the clear
 ALONE = "alone"  # encrypted, and nothing else is to be seen
+LONE = "lone"  # the same, with one or two peers: may honestly stay unknown
 SIZE = 4_000_000
 SMALL = 1_500_000
 FINISH_S = 150
@@ -195,6 +196,10 @@ MODES = {mode.name: mode for mode in [
     Mode("mse-alone", ALONE, alone(FORCED, [*ALL_TCP, "libtorrent"],
                                    ["libtorrent", "qbittorrent"]),
          "encryption forced, TCP, three peers given by hand to each of two hosts", peers=6, handshake=False),
+    Mode("mse-lone", LONE, alone(FORCED, ["libtorrent", "transmission", "qbittorrent"],
+                                 ["libtorrent", "qbittorrent"]),
+         "encryption forced, TCP, two peers given to one host and one to another; no bar",
+         handshake=False),
     Mode("utp", CONTENT, alone(UTP, UTP_SIX, ["libtorrent", "qbittorrent"]),
          "uTP only, plain, peers given by hand", handshake=True),
     Mode("utp-mse-udp", SWARM, tracked("udp:v4", UTP_FORCED, UTP_KINDS,
