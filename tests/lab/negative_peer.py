@@ -41,7 +41,7 @@ async def random_server(reader, writer):
 
 
 async def mse_client(reader, writer):
-    """The lengths and turns of MSE exactly, as a client with RC4 sends them; the bytes are noise."""
+    """The lengths and turns of MSE exactly, as a client with RC4 sends them, in noise."""
     writer.write(noise(96, 96 + 512))
     await reader.readexactly(96)
     # HASH('req1') HASH('req2' ^ 'req3') VC provide len(PadC) PadC len(IA) IA: a handshake of 68.

@@ -1,6 +1,5 @@
-"""Starts the programs of negatives.py; each kind has ports of its own, which tell its flows apart."""
+"""Starts the programs of negatives.py; each kind has ports of its own, which tell its flows."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -8,7 +7,6 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from lab import CLIENTS, ROUTER_WAN, LabError, wait_for
-from swarm_measure import is_local
 from swarm_world import address_of
 from world import HERE, PYTHON, quic_python
 
@@ -19,16 +17,18 @@ TCP, UDP = "21000-21019", "27000-27019"
 MSE_MANY, FEW = "23000-23019", "23100-23119"
 TLS, TLS_TRAP = "24000-24019", "6881-6885"
 TCP6, UDP6 = "28000-28019", "29000-29019"
-AT_PEER = "24500-24503"  # on the addresses that the torrent's peers have
+# TLS on the addresses that the torrent's peers have.
+AT_PEER = "24500-24503"
 PEERS = [address_of(f"peer{number}") for number in (1, 2, 3)]
 INBOUND_TCP, INBOUND_UDP = "25000-25019", "26000-26019"
 PATIENCE_S = 120
 
 # Kind -> the ports of the server's side (inbound: of the LAN's side).
 PORTS = {
-    "random-tcp": TCP, "random-udp": UDP, "random-tcp6": TCP6, "random-udp6": UDP6, "mse-many": MSE_MANY, "mse-few": FEW, "tls": TLS,
-    "tls-6881": TLS_TRAP, "tls-at-peer": AT_PEER, "shadowsocks": "8388", "openvpn-udp": "1194", "openvpn-tcp": "1195",
-    "openvpn-static": "1196", "wireguard": "51820", "ssh": "22", "ssh-odd": "40022",
+    "random-tcp": TCP, "random-udp": UDP, "random-tcp6": TCP6, "random-udp6": UDP6,
+    "mse-many": MSE_MANY, "mse-few": FEW, "tls": TLS, "tls-6881": TLS_TRAP,
+    "tls-at-peer": AT_PEER, "shadowsocks": "8388",
+    "openvpn-udp": "1194", "openvpn-tcp": "1195", "openvpn-static": "1196", "wireguard": "51820", "ssh": "22", "ssh-odd": "40022",
     "iperf3": "5201", "syncthing": "22000",
 }  # fmt: skip
 INBOUND = {"inbound-tcp": INBOUND_TCP, "inbound-udp": INBOUND_UDP}
@@ -218,8 +218,19 @@ class Programs:
             self.spawn("server", f"openvpn-s{number}", *base, *server, *sides[0], "--port", port,
                        "--ifconfig", *inner)  # fmt: skip
             self.listens("server", port, "-lntu")
-            made = self.spawn("client1", f"openvpn-c{number}", *base, *client, *sides[1],
-                              "--remote", SERVER, port, "--nobind", "--ifconfig", *inner[::-1])
+            made = self.spawn(
+                "client1",
+                f"openvpn-c{number}",
+                *base,
+                *client,
+                *sides[1],
+                "--remote",
+                SERVER,
+                port,
+                "--nobind",
+                "--ifconfig",
+                *inner[::-1],
+            )
             wait_for("OpenVPN is up", lambda m=made: "Initialization Sequence" in m.output(), 20)
             self.task("client1", f"openvpn-{number}", "ping", "-c", 60, "-i", "0.05", "-s", 1100,
                       "-W", 2, inner[0])  # fmt: skip
@@ -315,8 +326,18 @@ class Programs:
             self.syncthing_config(home, where, devices)
         (homes["server"] / "shared" / "blob").write_bytes(os.urandom(1_500_000))
         for where, home in homes.items():
-            self.spawn(where, f"syncthing-{where}", "syncthing", "serve", "--home", home,
-                       "--no-browser", "--no-restart", "--no-upgrade", env={"HOME": str(home)})
+            self.spawn(
+                where,
+                f"syncthing-{where}",
+                "syncthing",
+                "serve",
+                "--home",
+                home,
+                "--no-browser",
+                "--no-restart",
+                "--no-upgrade",
+                env={"HOME": str(home)},
+            )
         got = homes["client1"] / "shared" / "blob"
         self.waiting.append(("syncthing", lambda: got.exists()))
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Cuts captures of the swarm laboratory down to what tests/pcap holds: `swarm_captures.py KEPT DIR`.
+"""Cuts captures of the swarm laboratory down for tests/pcap: `swarm_captures.py KEPT DIR`.
 
 KEPT is what `swarm_lab.py MODE... --keep KEPT` wrote. Only packets to and from peers and trackers.
 """
@@ -24,8 +24,8 @@ def main():
     known = bittorrent_addresses()
     for mode, name, packets in SMALL:
         target = out / f"{name}.pcap"
-        count = shorten(kept / mode / "br-lan.pcap", target, packets,
-                        lambda packet: packet.source in known or packet.target in known)  # fmt: skip
+        ours = lambda packet: packet.source in known or packet.target in known  # noqa: E731
+        count = shorten(kept / mode / "br-lan.pcap", target, packets, ours)
         print(f"{target.name}: {count} packets, {target.stat().st_size} bytes, from {mode}")
 
 

@@ -24,7 +24,7 @@ from swarm_modes import ALONE, CONTENT, LONE, MODES, SHORT, SWARM
 from swarm_world import SwarmLab, SwarmWorld, bittorrent_addresses
 from world import ROOT
 
-# Issue "BitTorrent to the last flow", point 1: the least share of flows that is recalled.
+# "BitTorrent to the last flow", point 1: the least share of flows that is recalled.
 BARS = {CONTENT: 1.0, SWARM: 0.99, ALONE: 0.90, LONE: 0.0}
 # The least share of flows whose effect is there by their second payload packet; no bar for ALONE.
 BAR_SECOND = {CONTENT: 0.95, SWARM: 0.95}
@@ -33,8 +33,8 @@ BAR_MARKED = 0.98
 MARK = "0x85"
 HEADLINE = ROOT / "docs/examples/headline.json"
 FAMILIES = [("iptables", "v4"), ("ip6tables", "v6")]
-HEADER = (f"{'mode':20}{'kind':9}{'flows':>10}{'share':>8}{'bytes kB':>14}{'share':>8}{'covered':>9}"
-          f"{'delay s':>14}{'packet':>9}{'by 2nd':>8}{'live':>9}{'marked':>8}")  # fmt: skip
+HEADER = (f"{'mode':20}{'kind':9}{'flows':>10}{'share':>8}{'bytes kB':>14}{'share':>8}"
+          f"{'covered':>9}{'delay s':>14}{'packet':>9}{'by 2nd':>8}{'live':>9}{'marked':>8}")  # fmt: skip
 
 
 class Counters:

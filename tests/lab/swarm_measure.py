@@ -85,7 +85,9 @@ class Verdicts:
     """What a replay told: flows by key, and when each element was in its set."""
 
     names: dict = field(default_factory=lambda: defaultdict(list))  # key -> [(protocol, line)]
-    spans: dict = field(default_factory=lambda: defaultdict(list))  # element -> [[frame, time, frame]]
+    spans: dict = field(
+        default_factory=lambda: defaultdict(list)
+    )  # element -> [[frame, time, frame]]
 
     def named(self, key):
         return any(name == BITTORRENT for name, _ in self.names[key])

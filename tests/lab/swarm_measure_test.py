@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The swarm laboratory's arithmetic, on made-up flows and on captures the lab committed; no root."""
+"""The swarm laboratory's arithmetic, on made-up flows and on committed captures; no root."""
 
 import unittest
 from pathlib import Path
@@ -16,7 +16,9 @@ ELEMENT = "198.51.100.71,tcp:6881,192.168.71.10"
 def flow(*payloads, key=KEY):
     """A handshake of three, then payloads outward and inward by turns, in frames 10, 20, 30..."""
     seen = [Seen(10 * n, n / 10, 40, 0, n % 2 == 1) for n in (1, 2, 3)]
-    seen += [Seen(10 * n, n / 10, 40 + size, size, n % 2 == 0) for n, size in enumerate(payloads, 4)]
+    seen += [
+        Seen(10 * n, n / 10, 40 + size, size, n % 2 == 0) for n, size in enumerate(payloads, 4)
+    ]
     return Traffic(key, seen)
 
 

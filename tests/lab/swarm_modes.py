@@ -4,7 +4,7 @@ import signal
 from dataclasses import dataclass, replace
 from typing import Callable
 
-from lab import ROUTER_WAN, wait_for
+from lab import wait_for
 from swarm_world import (
     FORWARDED_PORT,
     LIMIT,
@@ -195,7 +195,8 @@ MODES = {mode.name: mode for mode in [
          "encryption forced, TCP, the tracker speaks HTTPS", peers=4, handshake=False),
     Mode("mse-alone", ALONE, alone(FORCED, [*ALL_TCP, "libtorrent"],
                                    ["libtorrent", "qbittorrent"]),
-         "encryption forced, TCP, three peers given by hand to each of two hosts", peers=6, handshake=False),
+         "encryption forced, TCP, three peers given by hand to each of two hosts", peers=6,
+         handshake=False),
     Mode("mse-lone", LONE, alone(FORCED, ["libtorrent", "transmission", "qbittorrent"],
                                  ["libtorrent", "qbittorrent"]),
          "encryption forced, TCP, two peers given to one host and one to another; no bar",

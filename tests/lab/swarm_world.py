@@ -38,7 +38,8 @@ def number_of(place):
 def address_of(place, family="v4"):
     if place in CLIENTS:
         return CLIENTS[place][family == "v6"]
-    return f"198.51.100.{number_of(place)}" if family == "v4" else f"2001:db8:51::{number_of(place)}"
+    net = "198.51.100." if family == "v4" else "2001:db8:51::"
+    return f"{net}{number_of(place)}"
 
 
 def endpoint(host, port):
@@ -218,9 +219,15 @@ class SwarmWorld:
         )  # fmt: skip
         self.server("dns", "dns", PYTHON, HERE / "dns_server.py", address_of("dns"), "--",
                     f"{HTTPS_TRACKER}={address_of('https-tracker')}")  # fmt: skip
-        self.server("https-tracker", "https-tracker", PYTHON, HERE / "tracker.py", HTTPS_PORT,
-                    address_of("https-tracker"),
-                    env={"TRACKER_CERTIFICATE": str(certificate), "TRACKER_KEY": str(key)})
+        self.server(
+            "https-tracker",
+            "https-tracker",
+            PYTHON,
+            HERE / "tracker.py",
+            HTTPS_PORT,
+            address_of("https-tracker"),
+            env={"TRACKER_CERTIFICATE": str(certificate), "TRACKER_KEY": str(key)},
+        )
 
     def server(self, where, name, *argv, env=None):
         process = self.lab.spawn(where, name, *argv, env=env)
@@ -360,7 +367,7 @@ class SwarmWorld:
             f"dht.port.set = {wish.port}\n"
             f"throttle.global_down.max_rate.set_kb = {wish.limit // 1000}\n"
             "method.set_key = event.download.hash_done, lab, "
-            f"\"execute.nothrow=touch,{self.lab.scratch}/{where}-checked\"\n"
+            f'"execute.nothrow=touch,{self.lab.scratch}/{where}-checked"\n'
         )
         return self._spawn(
             where, "rtorrent", "rtorrent", "-n", "-o", "system.daemon.set=true", "-o",
