@@ -28,7 +28,8 @@ PORTS = {
     "random-tcp": TCP, "random-udp": UDP, "random-tcp6": TCP6, "random-udp6": UDP6,
     "mse-many": MSE_MANY, "mse-few": FEW, "tls": TLS, "tls-6881": TLS_TRAP,
     "tls-at-peer": AT_PEER, "shadowsocks": "8388",
-    "openvpn-udp": "1194", "openvpn-tcp": "1195", "openvpn-static": "1196", "wireguard": "51820", "ssh": "22", "ssh-odd": "40022",
+    "openvpn-udp": "1194", "openvpn-tcp": "1195", "openvpn-static": "1196",
+    "wireguard": "51820", "ssh": "22", "ssh-odd": "40022",
     "iperf3": "5201", "syncthing": "22000",
 }  # fmt: skip
 INBOUND = {"inbound-tcp": INBOUND_TCP, "inbound-udp": INBOUND_UDP}

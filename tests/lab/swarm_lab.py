@@ -34,7 +34,8 @@ MARK = "0x85"
 HEADLINE = ROOT / "docs/examples/headline.json"
 FAMILIES = [("iptables", "v4"), ("ip6tables", "v6")]
 HEADER = (f"{'mode':20}{'kind':9}{'flows':>10}{'share':>8}{'bytes kB':>14}{'share':>8}"
-          f"{'covered':>9}{'delay s':>14}{'packet':>9}{'by 2nd':>8}{'live':>9}{'marked':>8}")  # fmt: skip
+          f"{'covered':>9}{'delay s':>14}{'packet':>9}{'by 2nd':>8}{'live':>9}"
+          f"{'marked':>8}")  # fmt: skip
 
 
 class Counters:
