@@ -176,3 +176,52 @@ fn string(kind: u8, bytes: &[u8]) -> Cow<'_, str> {
         .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A DER element of up to 64 KiB.
+    fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        [&[tag, 0x82], &length[..], content].concat()
+    }
+
+    fn certificate(names: &[u8]) -> Vec<u8> {
+        let san =
+            [der(OBJECT_IDENTIFIER, SUBJECT_ALT_NAME), der(OCTET_STRING, &der(SEQUENCE, names))];
+        let list = der(SEQUENCE, &der(SEQUENCE, &san.concat()));
+        let empty = der(SEQUENCE, b"");
+        let fields = [der(INTEGER, b"1"), [&empty[..]; 5].concat(), der(EXTENSIONS, &list)];
+        der(SEQUENCE, &der(SEQUENCE, &fields.concat()))
+    }
+
+    #[test]
+    fn a_list_of_hosts_is_bounded() {
+        let many: Vec<u8> =
+            (0..2000).flat_map(|n| der(DNS_NAME, format!("host-{n}.example").as_bytes())).collect();
+        let hosts = further_hosts(&certificate(&many)).unwrap();
+        assert!(hosts.starts_with("host-0.example,host-1.example,"), "{hosts}");
+        assert!(hosts.len() <= TEXT_MAX && hosts.ends_with(".example"), "{hosts}");
+        // As many as are looked at count for nothing, and one stands behind them.
+        let mut late: Vec<u8> = (0..ALTERNATIVES_MAX).flat_map(|_| der(DNS_NAME, b"x")).collect();
+        late.extend(der(DNS_NAME, b"late.example"));
+        assert_eq!(further_hosts(&certificate(&late)).as_deref(), Ok(""));
+    }
+
+    #[test]
+    fn damage_is_refused_and_truncation_waits() {
+        let whole = certificate(&der(DNS_NAME, b"*.example.org"));
+        assert_eq!(further_hosts(&whole).as_deref(), Ok("example.org"));
+        for end in 0..whole.len() {
+            assert_eq!(further_hosts(&whole[..end]), Err(Stop::NeedMore), "{end}");
+        }
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x41;
+            let _ = further_hosts(&damaged); // no panic
+        }
+        let none = der(SEQUENCE, &der(SEQUENCE, &der(INTEGER, b"1")));
+        assert!(further_hosts(&none).is_err());
+    }
+}
