@@ -12,7 +12,10 @@ use nfa::spelling;
 /// Every option with its help line.
 pub const FLAGS: &[(&str, &str)] = &[
     ("--config FILE", "the configuration (JSON)"),
-    ("--catalogue FOLDER", "applications (default: /usr/share/nfa/apps.d)"),
+    (
+        "--catalogue PATH",
+        "applications, repeatable, a later one wins (default: /usr/share/nfa/apps.d /etc/nfa/apps.d)",
+    ),
     ("--interface NAME", "capture here instead of where the configuration says"),
     ("--local NETWORK", "replay: these addresses are the LAN's too (repeatable)"),
     ("--max-flows N", "most live flows (default: 8192)"),
@@ -41,7 +44,7 @@ pub struct Options {
     /// `--config`.
     pub config: Option<PathBuf>,
     /// `--catalogue`.
-    pub catalogue: Option<PathBuf>,
+    pub catalogue: Vec<PathBuf>,
     /// `--interface`.
     pub interface: Option<String>,
     /// `--local`.
@@ -165,7 +168,7 @@ impl Options {
         while let Some(argument) = parser.next()? {
             match argument {
                 Arg::Long("config") => options.config = Some(parser.value()?.into()),
-                Arg::Long("catalogue") => options.catalogue = Some(parser.value()?.into()),
+                Arg::Long("catalogue") => options.catalogue.push(parser.value()?.into()),
                 Arg::Long("interface") => {
                     options.interface = Some(read("--interface", parser.value()?, "a name")?);
                 }
