@@ -69,8 +69,10 @@ impl Catalogue {
     fn reserve(&mut self, paths: &[PathBuf]) {
         const APP_BYTES: usize = 175;
         const DOMAIN_BYTES: usize = 29;
-        let sizes = paths.iter().filter_map(|path| Some(path.metadata().ok()?.len().min(FILE_MAX)));
-        let bytes = usize::try_from(sizes.fold(0, u64::saturating_add)).unwrap_or(0);
+        let sizes = paths.iter().filter_map(|path| path.metadata().ok()).map(|file| file.len());
+        // However much lies in the folder, no more is asked for than one file may hold.
+        let bytes = sizes.fold(0, u64::saturating_add).min(FILE_MAX);
+        let bytes = usize::try_from(bytes).unwrap_or(0);
         let apps = (bytes / APP_BYTES).min(APPS_MAX);
         self.rows.reserve(apps);
         self.by_tag.reserve(apps);
