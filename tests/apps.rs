@@ -13,7 +13,8 @@ use serde_json::Value;
 
 /// All files of the catalogue together: flash is 16 MB on the routers we mean.
 const FILES_MAX_BYTES: u64 = 150_000;
-/// What the loaded catalogue may keep in memory.
+/// What the loaded catalogue may keep in memory; with what the allocator leaves unused around it the
+/// program grew by 320 kB, of the 400 kB that are planned.
 const RESIDENT_MAX_BYTES: usize = 250_000;
 /// Top-level domains with one owner.
 const OWNED_TOP_LEVELS: [&str; 4] = ["goog", "google", "gov", "mil"];

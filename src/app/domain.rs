@@ -149,6 +149,13 @@ impl DomainIndex {
         })
     }
 
+    /// Makes room for about that many more domains of about that much text, at once: growing step by
+    /// step leaves holes in the heap that nobody fills.
+    pub fn reserve(&mut self, domains: usize, bytes: usize) {
+        self.entries.reserve(domains.min(ENTRIES_MAX));
+        self.pool.reserve(bytes);
+    }
+
     /// Gives back what growth left over.
     pub fn shrink(&mut self) {
         self.pool.shrink_to_fit();
