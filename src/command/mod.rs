@@ -10,6 +10,7 @@ mod replay;
 mod run;
 mod summary;
 mod told;
+mod uci;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,7 @@ static COMMANDS: &[&Command] = &[
     &check::CHECK,
     &explain::EXPLAIN,
     &lookup::LOOKUP,
+    &uci::UCI,
     &list::APPS,
     &list::PROTOCOLS,
     &list::CATEGORIES,
