@@ -7,6 +7,7 @@ mod log;
 mod lookup;
 mod options;
 mod replay;
+mod rules;
 mod run;
 mod summary;
 mod told;
@@ -37,6 +38,7 @@ static COMMANDS: &[&Command] = &[
     &explain::EXPLAIN,
     &lookup::LOOKUP,
     &uci::UCI,
+    &rules::RULES,
     &list::APPS,
     &list::PROTOCOLS,
     &list::CATEGORIES,

@@ -26,19 +26,18 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         .map_err(|error| Failure::Message(format!("JSON: {error}")))?;
     match &options.output {
         None => writeln!(std::io::stdout().lock(), "{text}")?,
-        Some(path) => write_whole(path, &text)
+        Some(path) => write_whole(path, &format!("{text}\n"))
             .map_err(|error| Failure::Message(format!("{}: {error}", path.display())))?,
     }
     Ok(outcome)
 }
 
 /// Whoever reads the file never sees half of it, and what is on the disk outlives a power cut.
-fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+pub fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".part");
     let written = File::create(&new).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
-        file.write_all(b"\n")?;
         file.sync_all()
     });
     written.and_then(|()| std::fs::rename(&new, path)).inspect_err(|_| {

@@ -166,21 +166,28 @@ impl Setup {
         Value::Object(action)
     }
 
-    /// The set of a rule that remembers, in our own table: where its flows went, and from whom.
+    /// The set of a rule that remembers, in our own table: where its flows went, and from whom. What
+    /// has hours of its own forgets with the last flow, or it would act outside of them.
     fn memory(&self, rule: &Rule) -> Value {
-        if self.globals.backend.has_nft() {
+        let linger = if rule.schedules.is_empty() { self.globals.timeout } else { 0 };
+        let mut set = json!({
+            "set_name": rule.memory(), "max_elements": self.globals.maxelem,
+            "ttl": self.globals.timeout, "linger": linger,
+        });
+        let home = if self.globals.backend.has_nft() {
             json!({
-                "target_type": "nftset", "table_name": TABLE, "set_name": rule.memory(),
+                "target_type": "nftset", "table_name": TABLE,
                 "type": ["other_addr", "ip_proto", "other_port", "local_addr"],
-                "max_elements": self.globals.maxelem,
-                "ttl": self.globals.timeout, "linger": self.globals.timeout,
             })
         } else {
             json!({
-                "target_type": "ipset", "set_name": rule.memory(), "type": "hash:ip,port,ip",
-                "max_elements": self.globals.maxelem, "managed": true, "flush_on_destroy": true,
-                "ttl": self.globals.timeout, "linger": self.globals.timeout,
+                "target_type": "ipset", "type": "hash:ip,port,ip",
+                "managed": true, "flush_on_destroy": true,
             })
+        };
+        if let (Value::Object(set), Value::Object(home)) = (&mut set, home) {
+            set.extend(home);
         }
+        set
     }
 }
