@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod keep;
 mod list;
 mod log;
 mod lookup;

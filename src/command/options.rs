@@ -25,6 +25,7 @@ pub const FLAGS: &[(&str, &str)] = &[
     ("--device NAME=DEVICE", "uci, rules: the device of a logical interface (repeatable)"),
     ("--offload", "uci, rules: connections are offloaded, so what is cut is also forgotten"),
     ("--format NAME", "rules: nft (default), iptables, ip6tables, ip, sets or tc"),
+    ("--keep FILE", "rules: stay, and load FILE by nft whenever our table was deleted"),
     ("--quiet", "replay: no lines for flows and set changes"),
     ("--summary", "replay: a table at the end"),
     ("-h, --help", "this text; with a command, its own"),
@@ -70,6 +71,8 @@ pub struct Options {
     pub offload: bool,
     /// `--format`.
     pub format: Option<String>,
+    /// `--keep`.
+    pub keep: Option<PathBuf>,
     /// `--quiet`.
     pub quiet: bool,
     /// `--summary`.
@@ -220,6 +223,7 @@ impl Options {
                     };
                     options.devices.push((logical.to_owned(), device.to_owned()));
                 }
+                Arg::Long("keep") => options.keep = Some(parser.value()?.into()),
                 Arg::Long("offload") => options.offload = true,
                 Arg::Long("format") => {
                     options.format = Some(parser.value()?.to_string_lossy().into_owned());

@@ -6,17 +6,21 @@ use nfa::rules::{Devices, FORMATS, Format};
 use nfa::spelling;
 
 use super::options::{Options, UsageError};
-use super::{Command, Failure, Outcome, uci};
+use super::{Command, Failure, Outcome, keep, uci};
 
 /// The command.
 pub static RULES: Command = Command {
     name: "rules",
     doc: "prints the nft, iptables, ip and tc text that belongs to /etc/config/nfa",
-    usage: "rules [--format NAME] [--output FILE] [--device NAME=DEVICE] FILE",
+    usage: "rules [--format NAME] [--output FILE] [--device NAME=DEVICE] FILE, or rules --keep FILE",
     run,
 };
 
 fn run(options: Options) -> Result<Outcome, Failure> {
+    if let Some(path) = &options.keep {
+        options.no_arguments("rules --keep")?;
+        return keep::run(path);
+    }
     let format = format(options.format.as_deref())?;
     let (setup, outcome) = uci::read(&options, "rules")?;
     let Some(setup) = setup else { return Ok(Outcome::Problems) };

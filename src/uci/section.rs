@@ -17,6 +17,9 @@ pub(super) struct Reader<'a> {
     findings: &'a RefCell<Vec<Finding>>,
 }
 
+/// Findings after which no closest name is looked for.
+const SUGGESTIONS_MAX: usize = 100;
+
 /// The words that UCI takes for true and for false.
 const TRUTHS: &[(&str, bool)] = &[
     ("1", true),
@@ -174,8 +177,16 @@ impl<'a> Reader<'a> {
         known: impl Iterator<Item = &'n str>,
     ) -> Refused {
         let mut nearest = Nearest::new(&text.text);
-        known.for_each(|known| nearest.consider(known, known));
+        if self.suggests() {
+            known.for_each(|known| nearest.consider(known, known));
+        }
         self.refuse_with(name, text, expected, nearest.found())
+    }
+
+    /// Whether the closest name is worth looking for, which takes a walk through all there are:
+    /// only where it will be told.
+    pub fn suggests(&self) -> bool {
+        self.findings.borrow().len() < SUGGESTIONS_MAX
     }
 
     /// As [`Reader::refuse`], with what was probably meant.

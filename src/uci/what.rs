@@ -80,7 +80,7 @@ fn names(reader: &Reader<'_>, context: &Context<'_>) -> Vec<String> {
             Some(app) => tests.push(format!("app == '{}'", app.tag)),
             None => {
                 let mut nearest = Nearest::new(&text.text);
-                for app in context.catalogue.iter() {
+                for app in context.catalogue.iter().filter(|_| reader.suggests()) {
                     nearest.consider(app.short_name(), app.short_name());
                 }
                 let expected = "an application (nfa apps lists them)".to_owned();
@@ -104,7 +104,9 @@ fn names(reader: &Reader<'_>, context: &Context<'_>) -> Vec<String> {
             if found.is_none() && tag.eq_ignore_ascii_case(&text.text) {
                 found = Some(tag.to_owned());
             }
-            nearest.consider(tag, tag);
+            if reader.suggests() {
+                nearest.consider(tag, tag);
+            }
         });
         match found {
             Some(tag) => tests.push(format!("category == '{tag}'")),
