@@ -160,7 +160,7 @@ fn iptables_takes_our_rules() {
             for hook in ["-A PREROUTING -j nfa_pre", "-A FORWARD -j nfa_cut"] {
                 assert_eq!(told.matches(hook).count(), 1, "{tool}: {told}");
             }
-            let set = told.contains("--match-set nfa.cut.v");
+            let set = told.contains("--match-set nfa_cut.v");
             assert!(set && told.contains("--set-dscp 0x08"), "{tool}: {told}");
         }
     }

@@ -97,10 +97,14 @@ fn forward(setup: &Setup, command: &str, out: &mut String) -> Result {
         let bits = bits(marks.verdict(verdict));
         match verdict {
             Verdict::Reject => {
+                // Who began is told first, see `nft`.
+                let tcp = format!("{start} -p tcp -m connmark --mark {bits}");
+                writeln!(out, "{tcp} --tcp-flags RST RST -j RETURN")?;
                 writeln!(
                     out,
-                    "{start} -p tcp -m connmark --mark {bits} -j REJECT --reject-with tcp-reset"
+                    "{tcp} -m conntrack --ctdir ORIGINAL -j REJECT --reject-with tcp-reset"
                 )?;
+                writeln!(out, "{tcp} -j RETURN")?;
                 writeln!(out, "{start} -m connmark --mark {bits} -j REJECT")?;
             }
             Verdict::Drop => writeln!(out, "{start} -m connmark --mark {bits} -j DROP")?,

@@ -119,7 +119,11 @@ fn prerouting(setup: &Setup, out: &mut String) -> Result {
 }
 
 /// In front of firewall4's forward chain (priority filter), which lets established connections
-/// through before it asks anything else.
+/// through before it asks anything else. What we accept that chain still judges.
+///
+/// Of TCP, who began is told by a reset in answer to what he sends, if only an acknowledgement: so
+/// the other's segments must reach him. What comes then he answers with a reset, which passes and
+/// tells the other one. Had the other been told first, he would wait for ever.
 fn forward(setup: &Setup, out: &mut String) -> Result {
     if verdicts(setup).next().is_none() {
         return Ok(());
@@ -142,7 +146,10 @@ fn forward(setup: &Setup, out: &mut String) -> Result {
         let test = format!("ct mark & {bit:#010x} != 0");
         let counter = format!("counter name \"{word}_packets\"");
         if verdict == Verdict::Reject {
-            writeln!(out, "\t\t{test} meta l4proto tcp {counter} reject with tcp reset")?;
+            writeln!(out, "\t\t{test} tcp flags & rst != 0 accept")?;
+            let tcp = format!("{test} meta l4proto tcp");
+            writeln!(out, "\t\t{tcp} ct direction original {counter} reject with tcp reset")?;
+            writeln!(out, "\t\t{tcp} accept")?;
         }
         writeln!(out, "\t\t{test} {counter} {word}")?;
     }

@@ -60,9 +60,10 @@ fn window(schedule: &Schedule) -> Value {
 }
 
 impl Rule {
-    /// What the set is called that remembers where its flows went.
+    /// What the set is called that remembers where its flows went. Not `nfa.`, by which sets ask
+    /// to be filled for their names.
     pub fn memory(&self) -> String {
-        format!("nfa.{}", self.id)
+        format!("nfa_{}", self.id)
     }
 }
 

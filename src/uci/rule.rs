@@ -46,6 +46,9 @@ pub(super) fn read(
         what::exemptions(reader, "exemption", known.groups, known.context)
             .map(|found| rule.exemptions = found),
     ];
+    if is_about_names(reader) && !rule.exemptions.iter().any(|one| one == LOOK_UPS) {
+        rule.exemptions.push(LOOK_UPS.to_owned());
+    }
     reader.unknown();
     parts.into_iter().collect::<Result<(), Refused>>()?;
     let does = rule.class.is_some()
@@ -60,6 +63,17 @@ pub(super) fn read(
         return Err(reader.missing(None, expected));
     }
     Ok(rule)
+}
+
+/// A question for a name goes by the application whose name it is. Were it cut or remembered with
+/// the rest, the name server would be: for every other name too.
+const LOOK_UPS: &str = "protocol == 'dns';";
+
+/// Whether a rule is about applications or categories alone. Who lists protocols or writes criteria
+/// says himself whether questions are meant.
+fn is_about_names(reader: &Reader<'_>) -> bool {
+    let names = reader.has("application") || reader.has("category");
+    names && !reader.has("protocol") && !reader.has("criteria")
 }
 
 fn name(reader: &Reader<'_>, number: usize, rule: &mut Rule) -> Result<(), Refused> {
