@@ -37,6 +37,21 @@ fn the_init_script_does_as_it_says() {
     run(Command::new("busybox").args(["ash", "tests/openwrt/init_test.sh", nfa]).arg(work));
 }
 
+#[test]
+fn the_script_for_sqm_does_as_it_says() {
+    if !has("busybox") {
+        return;
+    }
+    let work = std::env::temp_dir().join(format!("nfa-sqm-{}", std::process::id()));
+    run(Command::new("busybox").args(["ash", "tests/openwrt/sqm_test.sh"]).arg(work));
+    let script = fs::read_to_string(root().join("files/usr/lib/sqm/nfa_cake_ct.qos")).unwrap();
+    for function in ["egress() {", "ingress() {", "sqm_prepare_script() {"] {
+        assert!(script.contains(function), "{function}");
+    }
+    let help = fs::read_to_string(root().join("files/usr/lib/sqm/nfa_cake_ct.qos.help")).unwrap();
+    assert!(help.contains("kmod-sched-ctinfo"));
+}
+
 /// Every script there is.
 #[test]
 fn shellcheck_finds_nothing() {
@@ -49,6 +64,7 @@ fn shellcheck_finds_nothing() {
         files.filter(|path| path.is_file()).collect::<Vec<PathBuf>>()
     };
     let mut scripts = [list("files/etc/init.d"), list("tests/openwrt/bin")].concat();
+    scripts.push(root().join("files/usr/lib/sqm/nfa_cake_ct.qos"));
     let shell = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "sh");
     scripts.extend(list("tests/openwrt").into_iter().filter(shell));
     assert!(scripts.len() > 5, "{scripts:?}");
