@@ -71,6 +71,7 @@ fn shellcheck_finds_nothing() {
     // Functions of rc.common take arguments that a call need not give.
     let arguments = ["-x", "-s", "dash", "-e", "SC2119,SC2120"];
     run(Command::new("shellcheck").args(arguments).args(&scripts));
+    run(Command::new("shellcheck").args(["-x", "-s", "bash"]).args(list("tests/guest")));
 }
 
 /// The package tree mirrors the router's root; what procd starts must be allowed to start.
