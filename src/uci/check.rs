@@ -448,8 +448,17 @@ impl OwnSet {
     }
 }
 
+/// Written as firewall4 takes it: one option, or a list of the fields.
+fn key(reader: &Reader<'_>) -> Result<Option<Match>, Refused> {
+    let fields = reader.texts("match");
+    let Some(line) = fields.first().map(|field| field.line) else { return Ok(None) };
+    let words: Vec<&str> = fields.iter().map(|field| field.text.as_str()).collect();
+    let text = Text { text: words.join(" "), line };
+    reader.word_of("match", &text, Match::WORDS).map(Some)
+}
+
 fn own_set(reader: &Reader<'_>, name: &Text, globals: &Globals) -> Result<OwnSet, Refused> {
-    let key = reader.word("match", Match::WORDS);
+    let key = key(reader);
     let family = reader.word("family", FAMILIES);
     let timeout = reader.number("timeout", 30, TIMEOUT_MAX);
     let maxelem = reader.number("maxelem", 16, MAXELEM_MAX);
