@@ -2,14 +2,17 @@
 
 mod check;
 mod explain;
+mod keep;
 mod list;
 mod log;
 mod lookup;
 mod options;
 mod replay;
+mod rules;
 mod run;
 mod summary;
 mod told;
+mod uci;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -35,6 +38,8 @@ static COMMANDS: &[&Command] = &[
     &check::CHECK,
     &explain::EXPLAIN,
     &lookup::LOOKUP,
+    &uci::UCI,
+    &rules::RULES,
     &list::APPS,
     &list::PROTOCOLS,
     &list::CATEGORIES,
