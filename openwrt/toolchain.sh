@@ -142,21 +142,28 @@ prepare() {
   prepare_libpcap "$1"
 }
 
-# cross_cargo TRIPLE ARGUMENTS...: cargo for that target.
+# cross_cargo TRIPLE SUBCOMMAND ARGUMENTS...: cargo for that target.
 cross_cargo() {
-  local triple=$1
-  shift
+  local triple=$1 subcommand=$2
+  shift 2
   local upper=${triple^^} under=${triple//-/_}
   upper=${upper//-/_}
   local flags="-Ctarget-feature=+crt-static -Clink-self-contained=no -Crelocation-model=static -Clink-arg=-Wl,--gc-sections"
   # See src/capture/mod.rs. The cfg and not libc's environment variable: that would reach the standard
   # library's own libc too, which hands its timespec to the old futex call: waits would not wait.
   [ "$(bits "$triple")" = 64 ] || flags+=" --cfg=libc_unstable_musl_v1_2"
+  # Tests catch panics. The program ends at one: on MIPS, tables of stack frames would take 85 kB of
+  # it and the words of panics 130 kB. NFA_PANIC=abort keeps the words, to look for a bug.
+  local std=(-Zbuild-std=std,panic_unwind,test)
+  if [ "$subcommand" = build ]; then
+    std=(-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size)
+    flags+=" -Cforce-unwind-tables=no -Zunstable-options -Cpanic=${NFA_PANIC:-immediate-abort}"
+  fi
   env "RUSTC=$rustc" RUSTC_BOOTSTRAP=1 CARGO_INCREMENTAL=0 CARGO_TARGET_DIR="$cross_target" \
     "CARGO_TARGET_${upper}_LINKER=$cross_home/bin/cc-$triple" "CARGO_TARGET_${upper}_RUSTFLAGS=$flags" \
     "CC_$under=$cross_home/bin/cc-$triple" "AR_$under=$cross_home/bin/ar" \
     LIBPCAP_LIBDIR="$cross_home/lib/$triple" LIBPCAP_VER="$(cat "$cross_home/lib/$triple/VERSION")" \
-    "$cargo" "$@" --target "$triple" -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size
+    "$cargo" "$subcommand" --target "$triple" "${std[@]}" "$@"
 }
 
 # What runs a target's programs here.
