@@ -11,7 +11,7 @@ use nfa::capture::{
 };
 use nfa::config::{Config, INTERFACE_DEFAULT, Severity};
 use nfa::effect::SetId;
-use nfa::engine::{Engine, Frames, Limits, Output, Question, UNWANTED_AFTER};
+use nfa::engine::{Engine, Frames, LESSON_BELOW, Limits, Output, Question, UNWANTED_AFTER};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::net::Network;
@@ -329,7 +329,8 @@ impl Daemon {
         for frames in self.output.frames.drain(..) {
             let Some(filter) = &mut self.filter else { continue };
             match frames {
-                Frames::Unwanted(flow) => filter.silence(&flow),
+                Frames::Unwanted(flow) => filter.silence(&flow, 0),
+                Frames::Hushed(flow) => filter.silence(&flow, LESSON_BELOW),
                 Frames::Wanted(flow) => filter.resume(&flow),
             }
         }

@@ -2,10 +2,10 @@
 
 use crate::bytes::Stop;
 use crate::dissect::{self, Dissector};
-use crate::facts::{Facts, Lesson, Protocol};
+use crate::facts::{Certainty, Facts, Lesson, Protocol};
 use crate::flow::{Flow, Gathering, Refusals, Stage};
 use crate::net::{Direction, Transport};
-use crate::prefix::{Chunk, Gathered, Prefix};
+use crate::prefix::{Chunk, Gathered, Prefix, Wants};
 use crate::time::Timestamp;
 use crate::wire::{Packet, TcpFlags};
 
@@ -47,6 +47,8 @@ pub struct Detector {
     other: Vec<(usize, &'static Dissector)>,
     /// Registered ports, sorted, for guesses.
     ports: Vec<((Transport, u16), &'static Protocol)>,
+    /// What the dissectors are asked for.
+    pub wants: Wants,
 }
 
 impl Default for Detector {
@@ -66,6 +68,7 @@ impl Default for Detector {
             udp: over(|transport| *transport == Transport::Udp),
             other: over(|transport| matches!(transport, Transport::Other(_))),
             ports,
+            wants: Wants::ALL,
         }
     }
 }
@@ -107,7 +110,7 @@ impl Detector {
             (Stage::Undecided, None) => self.guess(flow),
             (Stage::Undecided, Some(gathering)) => {
                 let mut prefix = gathering.store.view(flow.key.transport(), flow.ends());
-                prefix.last_call = true;
+                (prefix.last_call, prefix.wants) = (true, self.wants);
                 let mut refusals = gathering.refusals;
                 match self.ask(&prefix, &mut refusals) {
                     Answer::Facts(number, facts) => {
@@ -128,14 +131,14 @@ impl Detector {
         at: Timestamp,
         lessons: &mut Vec<Lesson>,
     ) {
-        if let Some(teach) = named_by(flow).and_then(|dissector| dissector.teach) {
+        if let Some(teach) = Self::teacher(flow).and_then(|dissector| dissector.teach) {
             with_view(flow, packet, direction, at, |prefix| teach(prefix, lessons));
         }
     }
 
-    /// Whether every packet of the flow is wanted, named or not.
-    pub fn teaches(flow: &Flow) -> bool {
-        named_by(flow).is_some_and(|dissector| dissector.teach.is_some())
+    /// Who reads the packets of the named flow for what they teach about others.
+    pub fn teacher(flow: &Flow) -> Option<&'static Dissector> {
+        named_by(flow).filter(|dissector| dissector.teach.is_some())
     }
 
     /// Without memory: most flows are named by this.
@@ -147,8 +150,11 @@ impl Detector {
         at: Timestamp,
     ) -> Progress {
         let mut refusals = Refusals::default();
-        let answer =
-            with_view(flow, packet, direction, at, |prefix| self.ask(prefix, &mut refusals));
+        let answer = with_view(flow, packet, direction, at, |prefix| {
+            let mut prefix = *prefix;
+            prefix.wants = self.wants;
+            self.ask(&prefix, &mut refusals)
+        });
         let wants_more = match &answer {
             Answer::Facts(_, facts) => facts.pending,
             Answer::NeedMore => true,
@@ -175,7 +181,8 @@ impl Detector {
         if flow.detection.stage == Stage::Pending {
             return self.look_for_update(flow, gathering);
         }
-        let view = gathering.store.view(flow.key.transport(), flow.ends());
+        let mut view = gathering.store.view(flow.key.transport(), flow.ends());
+        view.wants = self.wants;
         let mut refusals = gathering.refusals;
         let answer = self.ask(&view, &mut refusals);
         gathering.refusals = refusals;
@@ -207,6 +214,7 @@ impl Detector {
         let dissector = named_by(flow);
         let mut view = gathering.store.view(flow.key.transport(), flow.ends());
         view.last_call = flow.detection.packets >= PACKETS_MAX || gathering.store.is_full();
+        view.wants = self.wants;
         let answer = dissector.map(|dissector| (dissector.dissect)(&view));
         let detection = &mut flow.detection;
         match answer {
@@ -247,6 +255,11 @@ impl Detector {
                 continue;
             }
             match (dissector.dissect)(prefix) {
+                // A shape alone names nothing; content may still follow it.
+                Ok(facts) if facts.certainty != Certainty::Content && facts.pending => {
+                    answer = Answer::NeedMore;
+                }
+                Ok(facts) if facts.certainty != Certainty::Content => refusals.note(number),
                 Ok(facts) => return Answer::Facts(number, facts),
                 Err(Stop::NeedMore) => answer = Answer::NeedMore,
                 Err(Stop::NotMine | Stop::Malformed) => refusals.note(number),

@@ -16,13 +16,14 @@ use std::sync::Arc;
 use crate::app::Catalogue;
 use crate::config::Config;
 use crate::effect::{Effect, Hit, SetId, StreamId};
-use crate::facts::Lesson;
+use crate::facts::{Facts, Lesson};
 use crate::flow::{Flow, FlowId, FlowKey, FlowTable, IdleTimeouts, Locality, Stage, ends_of};
 use crate::hints::Hints;
 use crate::interface::Interface;
 use crate::lists::CategoryLists;
 use crate::net::Direction;
 use crate::policy::{Timetable, View};
+use crate::prefix::Wants;
 use crate::target::{Sets, Streams, Want};
 use crate::time::Timestamp;
 use crate::wire::{self, LinkType, Packet};
@@ -33,7 +34,8 @@ use elements::Elements;
 pub use explain::{Explained, Fired};
 use follow::Follower;
 pub use follow::Question;
-pub use frames::{Frames, UNWANTED_AFTER};
+use frames::Lessons;
+pub use frames::{Frames, LESSON_BELOW, UNWANTED_AFTER};
 
 /// Bounds and habits of an engine.
 #[derive(Debug, Clone, Copy)]
@@ -256,10 +258,12 @@ impl Engine {
         let now = self.now.max(at);
         let Some(flow) = self.table.see(&key, now) else { return false };
         if !flow.settled {
-            flow.settled = flow.detection.stage == Stage::Decided
-                && !flow.ending.is_over()
-                && !Detector::teaches(flow);
-            if !flow.settled {
+            if flow.detection.stage != Stage::Decided || flow.ending.is_over() {
+                return false;
+            }
+            let lessons = Lessons::of(flow);
+            flow.settled = lessons == Lessons::None;
+            if lessons.are_in(frame.len()) {
                 return false;
             }
         }
@@ -426,6 +430,10 @@ impl Engine {
     fn adopt(&mut self, config: Config) {
         self.set_ids = self.sets.adopt(&config.sets, &self.set_ids);
         self.stream_ids = self.streams.adopt(&config.streams);
+        // Records show all there is; criteria may ask for it. Flows named before a reload that
+        // asks have no fingerprint.
+        let records = self.limits.keep_ended || !self.stream_ids.is_empty();
+        self.detector.wants = Wants { fingerprints: records || config.policy.reads("tls_ja4") };
         self.config = config;
         self.open_timetable();
         self.follow();
@@ -541,9 +549,6 @@ impl Engine {
     /// Hands on what the packet of a named flow teaches.
     fn learn(&mut self, id: FlowId, packet: &Packet<'_>, direction: Direction) {
         let Some(flow) = self.table.get(id) else { return };
-        if !Detector::teaches(flow) {
-            return;
-        }
         self.detector.learn(flow, packet, direction, self.now, &mut self.lessons);
         // Whoever receives the answer asked for it.
         let client = packet.destination;
@@ -582,7 +587,9 @@ fn classify(flow: &mut Flow, catalogue: &Catalogue, lists: &CategoryLists) {
     let other = flow.other().addr;
     let detection = &mut flow.detection;
     let facts = detection.facts.as_deref();
-    let host = facts.and_then(|facts| facts.host.as_deref()).or(detection.hint.as_deref());
+    let certified = facts.filter(|facts| facts.host.is_none()).and_then(Facts::certified_host);
+    let own = facts.and_then(Facts::own_host);
+    let host = own.or(detection.hint.as_deref()).or(certified.as_deref());
     let protocol = facts.map(|facts| facts.protocol.name);
     detection.app = catalogue.identify(host, protocol, other);
     detection.domain_categories = host.map_or_else(Box::default, |host| lists.of_host(host));

@@ -1,16 +1,21 @@
 //! BitTorrent: peers over TCP and uTP, the DHT, local discovery, trackers.
 //!
 //! A false positive costs a user's call or game, a miss costs only a mark: every answer below
-//! rests on evidence whose odds by chance are stated beside it, the worst of them 2^-74. Ports
-//! prove nothing. Encrypted handshakes (MSE) look like random bytes, and nothing here guesses.
+//! rests on evidence whose odds by chance are stated beside it, the worst of them 2^-62. Ports
+//! prove nothing. Encrypted handshakes (MSE) over TCP look like random bytes: `encrypted` says what
+//! shape they have, and never more than that.
 
 mod bencode;
 mod dht;
+mod encrypted;
 mod local;
 mod peer;
+mod random;
+mod teach;
 mod tracker;
 mod utp;
 
+pub use self::encrypted::ENCRYPTED;
 use crate::bytes::Stop;
 use crate::dissect::Dissector;
 use crate::dissect::sides::each;
@@ -33,7 +38,7 @@ pub static BITTORRENT: Dissector = Dissector {
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
     dissect,
-    teach: None,
+    teach: Some(teach::teach),
 };
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
@@ -51,17 +56,23 @@ fn facts(info_hash: Option<[u8; 20]>) -> Facts {
 }
 
 fn stream(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| match side.first() {
-        Some(b'G' | b'H') => {
-            tracker::http(side).map(|hash| Facts { host: tracker::host(side), ..facts(hash) })
+    each(prefix, |side| {
+        let answer = match side.first() {
+            Some(b'G' | b'H') => {
+                tracker::http(side).map(|hash| Facts { host: tracker::host(side), ..facts(hash) })
+            }
+            // A connection seen from its start starts with the handshake.
+            Some(0) if !prefix.from_start => peer::message(side).map(|()| facts(None)),
+            _ => peer::handshake(side).map(|info_hash| {
+                // Named by its first 20 bytes; the torrent stands in the next 28.
+                let pending = info_hash.is_none() && !prefix.last_call;
+                Facts { pending, ..facts(info_hash) }
+            }),
+        };
+        match answer {
+            Err(Stop::NotMine) if !prefix.from_start && peer::has_block(side) => Ok(facts(None)),
+            answer => answer,
         }
-        // A connection seen from its start starts with the handshake.
-        Some(0) if !prefix.from_start => peer::message(side).map(|()| facts(None)),
-        _ => peer::handshake(side).map(|info_hash| {
-            // Named by its first 20 bytes; the torrent stands in the next 28.
-            let pending = info_hash.is_none() && !prefix.last_call;
-            Facts { pending, ..facts(info_hash) }
-        }),
     })
 }
 
