@@ -3,6 +3,7 @@
 #   openwrt/build.sh all                 every target of cross.toml
 #   openwrt/build.sh TARGET...           a triple, its first part (mipsel), or a package architecture
 #   openwrt/build.sh --libpcap TARGET... only libpcap.a, for other ways to build
+#   openwrt/build.sh --tools             only what comes from the network, crates aside
 # The first target takes some minutes. What was made is kept in ~/.cache/nfa-cross (or NFA_CROSS_HOME)
 # and target/cross; a build that was cut short goes on from there.
 set -euo pipefail
@@ -23,8 +24,12 @@ if [ "${1:-}" = --libpcap ]; then
   only_libpcap=1
   shift
 fi
+if [ "${1:-}" = --tools ]; then
+  prepare_tools
+  exit 0
+fi
 if [ $# -eq 0 ] || [ "${1#-}" != "$1" ]; then
-  sed -n '2,7s/^# //p' "$0" >&2
+  sed -n '2,8s/^# //p' "$0" >&2
   exit 2
 fi
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Sourced by build.sh and emulate.sh: what a cross-build needs, made once and kept.
+# Sourced by build.sh and emulate.sh: what a cross-build needs, made once and kept. They say where
+# cargo's folder is, in cross_target.
 #
 # Debian has no Rust standard library for MIPS and no C library for soft-float routers. So: Debian's
 # rustc-web with the standard library's source of the very same version, which cargo builds for the
@@ -88,6 +89,8 @@ END
 # Fetches a Debian source package with an apt state of its own; apt checks the signatures.
 fetch_libpcap() {
   local apt=$cross_home/apt uri suite
+  # apt fills these in.
+  # shellcheck disable=SC2016
   read -r uri suite < <(apt-get indextargets --format '$(REPO_URI) $(SUITE) $(COMPONENT)' 'Created-By: Packages' |
     awk '$3 == "main" && $2 !~ /security|updates|backports/ { print $1, $2; exit }') || true
   [ -n "${uri:-}" ] || die "step 'libpcap source' failed: apt has no Debian main archive among its sources"
@@ -108,19 +111,20 @@ libpcap_source() { find "$cross_home/src" -name 'libpcap_*.orig.tar.*' ! -name '
 # last, so that a build cut short leaves nothing that looks finished.
 prepare_libpcap() {
   local triple=$1 lib=$cross_home/lib/$1 source wanted
-  [ -n "$(libpcap_source)" ] || fetch_libpcap
   source=$(libpcap_source)
   wanted="$(basename "$source") zig $zig_version $(router "$triple" cpu)"
   if [ -s "$lib/libpcap.a" ] && [ "$(cat "$lib/made-of" 2>/dev/null)" = "$wanted" ]; then return; fi
   say "libpcap for $triple"
-  local work=$cross_home/work-$triple-$$
-  rm -rf "$work" "$lib"
+  local work=$cross_home/work-$triple-$$ left
+  for left in "$cross_home/work-$triple-"*; do # of builds that were cut short
+    kill -0 "${left##*-}" 2>/dev/null || rm -rf "$left"
+  done
+  rm -rf "$lib"
   mkdir -p "$work"
   quietly "unpack libpcap for $triple" tar xf "$source" -C "$work" --strip-components=1
   local host
   host=$(router "$triple" cc)
   # configure does not know "musleabi" as a system.
-  # shellcheck disable=SC2016
   quietly "configure libpcap for $triple" env -C "$work" \
     CC="$cross_home/bin/cc-$triple" AR="$cross_home/bin/ar" RANLIB="$cross_home/bin/ranlib" \
     CFLAGS="-Os -ffunction-sections -fdata-sections -fno-unwind-tables -fno-asynchronous-unwind-tables" \
@@ -135,9 +139,15 @@ prepare_libpcap() {
   rm -rf "$work"
 }
 
-prepare() {
+# All that comes from elsewhere but crates.
+prepare_tools() {
   prepare_debian
   prepare_zig
+  [ -n "$(libpcap_source)" ] || fetch_libpcap
+}
+
+prepare() {
+  prepare_tools
   prepare_wrappers "$1"
   prepare_libpcap "$1"
 }
@@ -154,12 +164,12 @@ cross_cargo() {
   [ "$(bits "$triple")" = 64 ] || flags+=" --cfg=libc_unstable_musl_v1_2"
   # Tests catch panics. The program ends at one: on MIPS, tables of stack frames would take 85 kB of
   # it and the words of panics 130 kB. NFA_PANIC=abort keeps the words, to look for a bug.
-  local std=(-Zbuild-std=std,panic_unwind,test)
+  local std=("-Zbuild-std=std,panic_unwind,test")
   if [ "$subcommand" = build ]; then
-    std=(-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size)
+    std=("-Zbuild-std=std,panic_abort" -Zbuild-std-features=optimize_for_size)
     flags+=" -Cforce-unwind-tables=no -Zunstable-options -Cpanic=${NFA_PANIC:-immediate-abort}"
   fi
-  env "RUSTC=$rustc" RUSTC_BOOTSTRAP=1 CARGO_INCREMENTAL=0 CARGO_TARGET_DIR="$cross_target" \
+  env "RUSTC=$rustc" RUSTC_BOOTSTRAP=1 CARGO_INCREMENTAL=0 CARGO_TARGET_DIR="${cross_target:?}" \
     "CARGO_TARGET_${upper}_LINKER=$cross_home/bin/cc-$triple" "CARGO_TARGET_${upper}_RUSTFLAGS=$flags" \
     "CC_$under=$cross_home/bin/cc-$triple" "AR_$under=$cross_home/bin/ar" \
     LIBPCAP_LIBDIR="$cross_home/lib/$triple" LIBPCAP_VER="$(cat "$cross_home/lib/$triple/VERSION")" \
