@@ -11,7 +11,7 @@
 cross_home=${NFA_CROSS_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/nfa-cross}
 zig_version=0.15.2
 zig_sha256=806316453d1ede7174ed3fefb8e5348154629089c3bb5fe812dfd0e172fac130 # x86_64 wheel
-rustc=/usr/bin/rustc # not rustup's: it has no source of its own version of the library here
+rustc=/usr/bin/rustc # Debian's and not rustup's: rust-web-src is the source of its own library
 cargo=/usr/bin/cargo
 
 cross_packages=(rustc-web cargo-web rust-web-src libstd-rust-web-dev gcc libc6-dev make flex bison
