@@ -180,6 +180,9 @@ const PUBLIC_NAMES: &[&str] = &["cloudflare-ech.com", "cover.defo.ie", "public.t
 /// `None` unless it is made of letters, digits, `-`, `_`, `.` and visible characters beyond ASCII
 /// (IDN is A-labels on the wire, but raw UTF-8 is seen), or if it is an empty or over-long name.
 pub fn host_name(bytes: &[u8]) -> Option<Box<str>> {
+    if is_plain(bytes) {
+        return std::str::from_utf8(bytes).ok().map(Into::into); // nearly always
+    }
     let text = std::str::from_utf8(bytes).ok()?.trim_matches(' ');
     let name = match text.rsplit_once(':') {
         Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => name,
@@ -196,6 +199,12 @@ pub fn host_name(bytes: &[u8]) -> Option<Box<str>> {
     let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c) || is_visible(c);
     let name = name.chars().all(legal).then(|| name.to_lowercase().into_boxed_str());
     name.filter(|name| name.len() <= HOST_MAX) // a few capitals are shorter than their small letter
+}
+
+/// Whether a name is in its one spelling already.
+fn is_plain(name: &[u8]) -> bool {
+    let legal = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_');
+    (1..=HOST_MAX).contains(&name.len()) && name.iter().all(legal) && name.last() != Some(&b'.')
 }
 
 /// Whether a character beyond ASCII may stand in a name that people see in logs and on terminals:

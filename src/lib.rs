@@ -9,6 +9,7 @@
 //!
 //! A module uses only modules of a lower rank (`tests/layering.rs`). The rank stands behind each:
 
+pub mod bits; // rank 0
 pub mod bytes; // rank 0
 pub mod interface; // rank 0
 pub mod net; // rank 0

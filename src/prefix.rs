@@ -109,6 +109,14 @@ impl<'a> Prefix<'a> {
         })
     }
 
+    /// The bytes of the only segment or datagram, if there is but one.
+    pub fn only(&self) -> Option<&'a [u8]> {
+        match self.chunks {
+            [chunk] => Some(self.sent(chunk.direction)),
+            _ => None,
+        }
+    }
+
     /// The first datagram of that direction.
     pub fn first(&self, direction: Direction) -> Option<Datagram<'a>> {
         self.datagrams().find(|datagram| datagram.direction == direction)

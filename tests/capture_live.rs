@@ -179,7 +179,7 @@ fn inside_link() {
 #[test]
 fn packets_of_an_nflog_group() {
     let Some(namespace) = Namespace::new("log") else { return };
-    let rule = "iptables -A INPUT -p udp --dport 9 -j NFLOG --nflog-group 5";
+    let rule = "iptables -A INPUT -p udp --dport 9 -j NFLOG --nflog-group 5 --nflog-size 2048";
     if !namespace.run(rule) {
         println!("skipped: {rule}");
         return;
@@ -197,6 +197,10 @@ fn inside_nflog() {
     let _receiver = UdpSocket::bind("127.0.0.1:9").unwrap();
     socket.send_to(b"logged", "127.0.0.1:9").unwrap();
     assert_eq!(next_datagram(&mut capture).unwrap(), (LinkType::Nflog, b"logged".to_vec()));
+    // The rule cuts it; libpcap's own buffer must have room for what stands around it.
+    socket.send_to(&[7; 4000], "127.0.0.1:9").unwrap();
+    let (_, payload) = next_datagram(&mut capture).unwrap();
+    assert_eq!(payload, [7; 2048 - 28]);
 }
 
 #[test]

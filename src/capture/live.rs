@@ -16,6 +16,11 @@ pub const SNAPLEN: u32 = 2048;
 /// Size of the ring that the kernel fills: some 900 frames, a burst of 10 ms at 1 Gbit/s.
 pub const BUFFER_BYTES: i32 = 2 << 20;
 
+/// Bytes asked for of a packet that comes by NFLOG, where the rule's own `snaplen` says how much is
+/// copied. libpcap reads messages into a buffer of 128 bytes more, which are too few for what the
+/// kernel puts around a packet that was cut: so what is asked for is more than any packet has.
+const NFLOG_SNAPLEN: u32 = 65_535;
+
 /// A capture on one interface.
 pub struct LiveCapture {
     interface: String,
@@ -61,6 +66,7 @@ impl LiveCapture {
         if index.is_none() && !is_pseudo(interface) {
             return Err(CaptureError::NoInterface { interface: interface.to_owned() });
         }
+        let snaplen = if interface.starts_with("nflog") { NFLOG_SNAPLEN } else { snaplen };
         let opened = Capture::from_device(interface).and_then(|capture| {
             capture
                 .promisc(interface != "any")

@@ -36,6 +36,21 @@ impl Format {
         Some(Format { big_endian, nanoseconds })
     }
 
+    /// Whether it is any but what little-endian machines write, nearly all there are.
+    const fn is_rare(self) -> bool {
+        self.big_endian | self.nanoseconds
+    }
+
+    /// Seconds, fraction and two lengths, read as if the file were none of the rare ones; the
+    /// fraction becomes microseconds. Apart from the rest, which costs every packet.
+    #[cold]
+    fn mend(self, fields: [u32; 4]) -> [u32; 4] {
+        let fields = if self.big_endian { fields.map(u32::swap_bytes) } else { fields };
+        let [seconds, fraction, captured, wire_len] = fields;
+        let micros = if self.nanoseconds { fraction / 1000 } else { fraction };
+        [seconds, micros, captured, wire_len]
+    }
+
     fn u32(self, bytes: [u8; 4]) -> u32 {
         if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
     }
@@ -128,13 +143,13 @@ impl Plain {
                 ))),
             };
         };
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *header;
-        let fields = [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p]];
-        let [seconds, fraction, captured, wire_len] = if self.format.big_endian {
-            fields.map(u32::from_be_bytes)
-        } else {
-            fields.map(u32::from_le_bytes)
-        };
+        let (words, _) = header.as_chunks::<4>();
+        let fields = words.first_chunk::<4>().copied().unwrap_or_default();
+        let mut fields = fields.map(u32::from_le_bytes);
+        if self.format.is_rare() {
+            fields = self.format.mend(fields);
+        }
+        let [seconds, micros, captured, wire_len] = fields;
         if captured > FRAME_BYTES_MAX {
             return Err(PlainError::Damaged(format!(
                 "a packet of {captured} bytes, at most {FRAME_BYTES_MAX} are believed"
@@ -153,16 +168,15 @@ impl Plain {
         }
         let start = self.position.saturating_add(PACKET_HEADER_BYTES);
         self.position = self.position.saturating_add(whole);
-        let bytes = self.buffer.get(start..self.position).unwrap_or_default();
         // More than the snap length is a sign of damage that libpcap forgives by cutting.
         let kept = len.min(usize::try_from(self.snaplen).unwrap_or(usize::MAX));
-        let micros = if self.format.nanoseconds { fraction / 1000 } else { fraction };
+        let bytes = self.buffer.get(start..start.saturating_add(kept)).unwrap_or_default();
         Ok(Some(Frame {
             at: Timestamp::from_micros(
                 u64::from(seconds).saturating_mul(1_000_000).saturating_add(u64::from(micros)),
             ),
             link: self.link,
-            bytes: bytes.get(..kept).unwrap_or(bytes),
+            bytes,
             wire_len: wire_len.max(captured),
         }))
     }

@@ -203,7 +203,9 @@ impl Replay<'_> {
             return Ok(());
         }
         for effect in output.effects.drain(..) {
-            self.summary.add_effect(engine, &effect);
+            if self.options.summary {
+                self.summary.add_effect(engine, &effect);
+            }
             if !self.options.quiet
                 && let Some(mut line) = change(engine, &effect, now)
             {
@@ -295,9 +297,16 @@ impl Progress {
         Progress { shows, shown: false, packets: 0, at: sys::monotonic() }
     }
 
+    #[inline]
     fn step(&mut self, path: &Path, file: &CaptureFile) {
+        if self.shows {
+            self.show(path, file);
+        }
+    }
+
+    fn show(&mut self, path: &Path, file: &CaptureFile) {
         self.packets = self.packets.wrapping_add(1);
-        if !self.shows || !self.packets.is_multiple_of(PROGRESS_PACKETS) {
+        if !self.packets.is_multiple_of(PROGRESS_PACKETS) {
             return;
         }
         let now = sys::monotonic();

@@ -57,6 +57,7 @@ mod ethernet_ip;
 mod ethersio;
 mod fastcgi;
 mod fins;
+pub mod first;
 mod fix;
 mod gearman;
 mod genshin;

@@ -1,6 +1,7 @@
 //! Hand-made flows for tests: packets in order, asked as the engine would ask.
 
 use crate::bytes::Stop;
+use crate::dissect::first::Askable;
 use crate::dissect::{ALL, Dissector};
 use crate::facts::{Certainty, Facts, Lesson};
 use crate::net::{Direction, Endpoint, Transport};
@@ -136,6 +137,7 @@ impl Sample {
     /// named flow may send anything.
     pub fn name(&self) -> Option<&'static str> {
         self.with(|prefix| {
+            assert_eq!(Askable::default().wronged(prefix), None);
             for teach in ALL.iter().filter_map(|dissector| dissector.teach) {
                 teach(prefix, &mut Vec::new());
             }

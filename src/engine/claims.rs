@@ -71,6 +71,11 @@ impl Claims {
         }
     }
 
+    /// Whether nothing of the connection is wanted, and nothing is written down.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.carried == Carried::default()
+    }
+
     /// Asks for what `carried` lacks, and for the end of what is wanted no more.
     pub fn settle(
         mut self,

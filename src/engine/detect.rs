@@ -1,9 +1,11 @@
 //! Asks the dissectors about the first packets of a flow, each until it refuses.
 
+use crate::bits::Numbers;
 use crate::bytes::Stop;
+use crate::dissect::first::Askable;
 use crate::dissect::{self, Dissector, bittorrent};
 use crate::facts::{Certainty, Facts, Lesson, Protocol};
-use crate::flow::{Evidence, Flow, Gathering, Refusals, Stage, Suspicion};
+use crate::flow::{Evidence, Flow, Gathering, Stage, Suspicion};
 use crate::net::{Direction, Transport};
 use crate::prefix::{Chunk, Gathered, Prefix, Wants};
 use crate::swarm::PRIVILEGED_PORTS;
@@ -16,6 +18,10 @@ const PACKETS_MAX: u16 = 12;
 /// Fresh starts of a flow whose first packet nobody knew: a lone keep-alive or hole punch before
 /// the real dialogue, or a connection that was picked up in its middle.
 const FRESH_STARTS_MAX: u16 = 5;
+
+/// The number of a dissector that only a test has.
+#[cfg(test)]
+const ALSO: usize = crate::bits::NUMBERS_MAX - 1;
 
 /// What a packet changed about its flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,9 +51,9 @@ enum Answer {
 /// The dissectors sorted by what they are asked about.
 #[derive(Debug)]
 pub struct Detector {
-    tcp: Vec<(usize, &'static Dissector)>,
-    udp: Vec<(usize, &'static Dissector)>,
-    other: Vec<(usize, &'static Dissector)>,
+    askable: Askable,
+    #[cfg(test)]
+    also: Option<&'static Dissector>,
     /// Numbers of those that know BitTorrent over TCP, by content or by shape.
     tcp_peers: Vec<usize>,
     /// Registered ports, sorted, for guesses.
@@ -58,26 +64,21 @@ pub struct Detector {
 
 impl Default for Detector {
     fn default() -> Self {
-        let over = |wanted: fn(&Transport) -> bool| {
-            let all = dissect::ALL.iter().copied().enumerate();
-            all.filter(|(_, dissector)| dissector.over.iter().any(wanted)).collect()
-        };
         let mut ports: Vec<_> = dissect::ALL
             .iter()
             .flat_map(|dissector| dissector.protocols)
             .flat_map(|&protocol| protocol.ports.iter().map(move |port| (*port, protocol)))
             .collect();
         ports.sort_by_key(|(port, _)| *port);
-        let tcp: Vec<(usize, &'static Dissector)> = over(|transport| *transport == Transport::Tcp);
-        let knows_peers = |(number, dissector): &(usize, &'static Dissector)| {
-            let is_one = dissector.protocols.contains(&&bittorrent::PROTOCOL);
-            is_one.then_some(*number)
-        };
+        let tcp_peers = (0..).zip(dissect::ALL).filter(|(_, dissector)| {
+            dissector.over.contains(&Transport::Tcp)
+                && dissector.protocols.contains(&&bittorrent::PROTOCOL)
+        });
         Detector {
-            tcp_peers: tcp.iter().filter_map(knows_peers).collect(),
-            tcp,
-            udp: over(|transport| *transport == Transport::Udp),
-            other: over(|transport| matches!(transport, Transport::Other(_))),
+            askable: Askable::default(),
+            #[cfg(test)]
+            also: None,
+            tcp_peers: tcp_peers.map(|(number, _)| number).collect(),
             ports,
             wants: Wants::ALL,
         }
@@ -85,12 +86,20 @@ impl Default for Detector {
 }
 
 impl Detector {
+    fn dissector(&self, number: usize) -> Option<&'static Dissector> {
+        #[cfg(test)]
+        if number == ALSO {
+            return self.also;
+        }
+        dissect::ALL.get(number).copied()
+    }
+
     /// Asks one more, as the last.
     #[cfg(test)]
     pub fn ask_also(&mut self, dissector: &'static Dissector) {
-        self.tcp.push((255, dissector));
-        self.udp.push((255, dissector));
-        self.tcp_peers.push(255);
+        self.askable.ask_also(ALSO);
+        self.also = Some(dissector);
+        self.tcp_peers.push(ALSO);
     }
 
     /// Looks at a packet of a flow that is not decided.
@@ -168,7 +177,7 @@ impl Detector {
         direction: Direction,
         at: Timestamp,
     ) -> Progress {
-        let mut refusals = Refusals::default();
+        let mut refusals = Numbers::default();
         let mut suspicion = flow.detection.suspicion;
         let answer = with_view(flow, packet, direction, at, |prefix| {
             let mut prefix = *prefix;
@@ -269,17 +278,18 @@ impl Detector {
     fn ask(
         &self,
         prefix: &Prefix<'_>,
-        refusals: &mut Refusals,
+        refusals: &mut Numbers,
         suspicion: &mut Option<Suspicion>,
     ) -> Answer {
-        let (list, filter) = match prefix.transport {
-            Transport::Tcp => (&self.tcp, false),
-            Transport::Udp => (&self.udp, false),
-            Transport::Other(_) => (&self.other, true),
-        };
+        debug_assert_eq!(self.askable.wronged(prefix), None);
+        let asked = self.askable.about(prefix);
+        let undecided = asked.without(refusals);
+        refusals.note_all_but(asked);
+        let several = matches!(prefix.transport, Transport::Other(_));
         let mut answer = Answer::Nobody;
-        for &(number, dissector) in list {
-            if refusals.has(number) || (filter && !dissector.over.contains(&prefix.transport)) {
+        for number in undecided {
+            let Some(dissector) = self.dissector(number) else { continue };
+            if several && !dissector.over.contains(&prefix.transport) {
                 continue;
             }
             match (dissector.dissect)(prefix) {

@@ -54,7 +54,10 @@ impl FlowKey {
         transport: u8,
         v4: bool,
     ) -> (Self, Sender) {
-        let (low, high, sender) = if source <= destination {
+        // Of IPv4 all that is compared fits in one number.
+        let whole = |(addr, port): ([u64; 2], u16)| addr[0] << 16 | u64::from(port);
+        let in_order = if v4 { whole(source) <= whole(destination) } else { source <= destination };
+        let (low, high, sender) = if in_order {
             (source, destination, Sender::Low)
         } else {
             (destination, source, Sender::High)

@@ -12,6 +12,7 @@ pub use side::{Locality, OtherType, Sides};
 pub use table::{FLOWS_MAX_DEFAULT, FlowId, FlowTable, IdleTimeouts};
 
 use crate::app::AppId;
+use crate::bits::Numbers;
 use crate::facts::{Certainty, Facts};
 use crate::net::{Direction, Endpoint, Mac};
 use crate::prefix::Gathered;
@@ -218,30 +219,8 @@ impl Detection {
 pub struct Gathering {
     /// Its first bytes.
     pub store: Gathered,
-    /// Who need not be asked again.
-    pub refusals: Refusals,
-}
-
-/// How many dissectors [`Refusals`] can tell apart; one of a higher number is asked every time.
-const REFUSALS_MAX: usize = 256;
-
-/// Which dissectors have refused a flow.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Refusals([u32; REFUSALS_MAX / 32]);
-
-impl Refusals {
-    /// Whether the dissector of that number has refused.
-    pub fn has(&self, dissector: usize) -> bool {
-        let word = self.0.get(dissector / 32).copied().unwrap_or(0);
-        word >> (dissector % 32) & 1 == 1
-    }
-
-    /// Notes that the dissector of that number refuses.
-    pub fn note(&mut self, dissector: usize) {
-        if let Some(word) = self.0.get_mut(dissector / 32) {
-            *word |= 1 << (dissector % 32);
-        }
-    }
+    /// Which dissectors need not be asked again.
+    pub refusals: Numbers,
 }
 
 impl Flow {
@@ -399,15 +378,5 @@ pub(crate) mod tests {
         assert_eq!(flow.last_seen.as_micros(), 5, "time does not run back");
         assert_eq!((flow.local().port, flow.other().port), (5000, 443));
         assert_eq!(flow.ends()[0], flow.local());
-    }
-
-    #[test]
-    fn refusals_are_remembered_per_dissector() {
-        let mut refusals = Refusals::default();
-        refusals.note(0);
-        refusals.note(131);
-        refusals.note(100_000);
-        let refused: Vec<usize> = (0..300).filter(|n| refusals.has(*n)).collect();
-        assert_eq!(refused, [0, 131]);
     }
 }

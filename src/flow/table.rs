@@ -6,9 +6,10 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
-use super::{Flow, FlowKey};
+use super::{Flow, FlowKey, Sender};
 use crate::net::Transport;
 use crate::time::Timestamp;
+use crate::wire::Glance;
 
 /// How many flows are kept where nothing else is configured.
 pub const FLOWS_MAX_DEFAULT: usize = 8192;
@@ -85,7 +86,31 @@ impl Class {
 /// How long a flow keeps its place in its list though packets are seen: moving it for each would
 /// cost more than counting them. By so much the order of a list, and with it an eviction or an
 /// expiry, may be off.
-const SETTLED: Duration = Duration::from_secs(1);
+const SETTLED_US: u64 = 1_000_000;
+
+/// Whether a flow that came to its place at `linked` may still keep it.
+#[inline(always)]
+const fn is_settled(linked: Timestamp, now: Timestamp) -> bool {
+    // In microseconds: to make a Duration of them takes a division, for each packet.
+    now.as_micros().saturating_sub(linked.as_micros()) < SETTLED_US
+}
+
+/// Directions of flows that are found without making a key of the packet's ends and looking into
+/// the index: one packet is seldom alone. Whoever makes packets that share a place wins nothing but
+/// that look, whose hash is secret. One for four flows of a full table, since few are busy at once;
+/// 48 kB for a table of the default size, 192 kB at most.
+const RECENT_SHARE: usize = 4;
+const RECENT_MAX: usize = 8192;
+
+/// A packet's ends as they stand in it, and where its flow was; any may be stale.
+#[derive(Debug, Clone, Copy)]
+struct Recent {
+    ends: [u64; 2],
+    id: FlowId,
+}
+
+/// In the second number of the ends: the packet's sender is the key's higher end.
+const FROM_HIGH: u64 = 1 << 63;
 
 /// No slot.
 const NONE: u32 = u32::MAX;
@@ -107,6 +132,16 @@ struct List {
     last: u32,
 }
 
+const NOBODY: Recent = Recent { ends: [0, 0], id: FlowId { slot: NONE, generation: 0 } };
+
+/// Where the flow of such packets is remembered.
+#[inline(always)]
+fn place([addrs, rest]: [u64; 2], places: usize) -> usize {
+    // By the golden ratio, as Knuth multiplies: the upper bits depend on all there are.
+    let mixed = (addrs ^ rest.rotate_left(24)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(mixed >> 48).unwrap_or(0) & places.wrapping_sub(1)
+}
+
 /// All live flows.
 #[derive(Debug)]
 pub struct FlowTable {
@@ -114,6 +149,8 @@ pub struct FlowTable {
     free: Vec<u32>,
     index: HashTable<u32>,
     hasher: RandomState,
+    /// As many as a power of two.
+    recent: Box<[Recent]>,
     lists: [List; CLASSES.len()],
     limit: usize,
     timeouts: Option<IdleTimeouts>,
@@ -127,6 +164,8 @@ impl FlowTable {
             free: Vec::new(),
             index: HashTable::new(),
             hasher: RandomState::default(),
+            recent: vec![NOBODY; (limit / RECENT_SHARE).clamp(1, RECENT_MAX).next_power_of_two()]
+                .into(),
             lists: [List { first: NONE, last: NONE }; CLASSES.len()],
             limit: limit.clamp(1, NONE as usize),
             timeouts,
@@ -156,17 +195,40 @@ impl FlowTable {
         Some(FlowId { slot, generation: self.slots.get(slot as usize)?.generation })
     }
 
-    /// The flow of that key, of which a packet is seen now that does not change its class.
-    #[inline]
-    pub fn see(&mut self, key: &FlowKey, now: Timestamp) -> Option<&mut Flow> {
-        let hash = self.hasher.hash_one(key);
-        let slots = &self.slots;
-        let number = *self.index.find(hash, |slot| key_of(slots, *slot) == Some(key))?;
-        let slot = self.slots.get(number as usize)?;
-        if slot.after != NONE && now.since(slot.linked) >= SETTLED {
-            self.relink(number, slot.class);
+    /// The flow of a packet that is seen now and does not change the flow's class, and who sent it.
+    #[inline(always)]
+    pub fn see(&mut self, glance: Glance, now: Timestamp) -> Option<(&mut Flow, Sender)> {
+        let ends = glance.ends();
+        let recent = self.recent.get(place(ends, self.recent.len()))?;
+        let known = recent.ends[0] == ends[0] && recent.ends[1] & !FROM_HIGH == ends[1];
+        let (mut number, mut high) = (recent.id.slot, recent.ends[1] & FROM_HIGH != 0);
+        let keeps_its_place = |slot: &Slot| {
+            slot.generation == recent.id.generation
+                && (is_settled(slot.linked, now) || slot.after == NONE)
+        };
+        if !known || !glance.v4 || !self.slots.get(number as usize).is_some_and(keeps_its_place) {
+            // A copy of its own, or all of it would be written to memory for every packet.
+            (number, high) = self.see_anew(&Glance { ..glance }, now)?;
         }
-        self.slots.get_mut(number as usize)?.flow.as_mut()
+        let sender = if high { Sender::High } else { Sender::Low };
+        Some((self.slots.get_mut(number as usize)?.flow.as_mut()?, sender))
+    }
+
+    /// By its key; and moves it to the young end of its list if it has not been there for long.
+    #[inline(never)]
+    fn see_anew(&mut self, glance: &Glance, now: Timestamp) -> Option<(u32, bool)> {
+        let (key, sender) = FlowKey::glanced(glance);
+        let (id, high) = (self.find(&key)?, sender == Sender::High);
+        let slot = self.slots.get(id.slot as usize)?;
+        if slot.after != NONE && !is_settled(slot.linked, now) {
+            self.relink(id.slot, slot.class);
+        }
+        let [addrs, rest] = glance.ends();
+        let place = place([addrs, rest], self.recent.len());
+        if let Some(recent) = self.recent.get_mut(place).filter(|_| glance.v4) {
+            *recent = Recent { ends: [addrs, rest | if high { FROM_HIGH } else { 0 }], id };
+        }
+        Some((id.slot, high))
     }
 
     /// The flow at that place, unless it has gone.
@@ -237,14 +299,14 @@ impl FlowTable {
     }
 
     /// Moves a flow to the young end of the list it belongs to now, unless it came there within
-    /// [`SETTLED`].
+    /// [`SETTLED_US`].
     pub fn touch(&mut self, id: FlowId, now: Timestamp) {
         let Some(slot) = self.slots.get(id.slot as usize) else { return };
         let Some(flow) = slot.flow.as_ref().filter(|_| slot.generation == id.generation) else {
             return;
         };
         let class = Class::of(flow);
-        if slot.class == class && (slot.after == NONE || now.since(slot.linked) < SETTLED) {
+        if slot.class == class && (is_settled(slot.linked, now) || slot.after == NONE) {
             return;
         }
         self.relink(id.slot, class);
@@ -313,7 +375,7 @@ impl FlowTable {
     }
 
     /// When to look for flows that have expired: when the next does if nothing is seen of it, or at
-    /// most [`SETTLED`] before.
+    /// most [`SETTLED_US`] before.
     pub fn next_expiry(&self) -> Option<Timestamp> {
         let timeouts = self.timeouts?;
         CLASSES
@@ -379,84 +441,5 @@ fn key_of(slots: &[Slot], number: u32) -> Option<&FlowKey> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::flow::Locality;
-    use crate::flow::tests::packet;
-
-    fn flow(transport: Transport, port: u16, at: u64) -> Flow {
-        let at = Timestamp::from_micros(at * 1_000_000);
-        Flow::new(&packet(transport, port), at, 0, &Locality::default())
-    }
-
-    #[test]
-    fn flows_expire_when_their_kind_has_been_idle() {
-        let mut table = FlowTable::new(10, Some(IdleTimeouts::default()));
-        table.insert(flow(Transport::Tcp, 1, 0));
-        let (udp, _) = table.insert(flow(Transport::Udp, 2, 0));
-        let (closed, _) = table.insert(flow(Transport::Tcp, 3, 0));
-        let secs = |s: u64| Timestamp::from_micros(s * 1_000_000);
-        table.get_mut(closed).unwrap().ending.reset = true;
-        table.touch(closed, secs(0));
-        assert_eq!(table.next_expiry(), Some(secs(5)));
-        assert!(table.pop_expired(secs(4)).is_none());
-        assert!(table.pop_expired(secs(5)).unwrap().ending.reset);
-        assert!(table.pop_expired(secs(29)).is_none());
-        table.get_mut(udp).unwrap().last_seen = secs(20);
-        table.touch(udp, secs(20));
-        assert!(table.pop_expired(secs(49)).is_none());
-        assert_eq!(table.pop_expired(secs(50)).unwrap().key.transport(), Transport::Udp);
-        assert!(table.get(udp).is_none(), "its id is stale");
-        assert_eq!(table.pop_expired(secs(300)).unwrap().key.transport(), Transport::Tcp);
-        assert!(table.is_empty() && table.next_expiry().is_none());
-    }
-
-    #[test]
-    fn a_full_table_gives_up_what_matters_least() {
-        let mut table = FlowTable::new(4, None);
-        let mut holding = flow(Transport::Udp, 1, 0);
-        holding.held.push(7);
-        table.insert(holding);
-        table.insert(flow(Transport::Tcp, 2, 0));
-        table.insert(flow(Transport::Udp, 3, 1));
-        table.insert(flow(Transport::Udp, 4, 2));
-        let order: Vec<u16> = (5..10)
-            .filter_map(|port| table.insert(flow(Transport::Tcp, port, 3)).1)
-            .map(|gone| gone.ends()[0].port)
-            .collect();
-        assert_eq!(
-            order,
-            [3, 4, 2, 5, 6],
-            "datagrams, then connections; what holds an element stays"
-        );
-        assert_eq!(table.len(), 4);
-    }
-
-    #[test]
-    fn the_table_agrees_with_a_plain_map() {
-        let mut table = FlowTable::new(64, None);
-        let mut model = std::collections::BTreeMap::new();
-        let mut state = 7u32;
-        for step in 0..20_000u64 {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let port = (state >> 16) as u16 % 60 + 1;
-            let new = flow(Transport::Udp, port, step);
-            match (table.find(&new.key), state >> 30) {
-                (Some(id), 0) => {
-                    assert_eq!(table.remove(id).unwrap().first_seen, model.remove(&port).unwrap());
-                }
-                (Some(id), _) => {
-                    assert_eq!(table.get(id).unwrap().first_seen, model[&port]);
-                    table.touch(id, Timestamp::from_micros(step));
-                }
-                (None, _) => {
-                    assert!(!model.contains_key(&port));
-                    model.insert(port, new.first_seen);
-                    assert!(table.insert(new).1.is_none());
-                }
-            }
-            assert_eq!(table.len(), model.len());
-        }
-        assert_eq!(table.iter().count(), model.len());
-    }
-}
+#[path = "table_test.rs"]
+mod tests;
