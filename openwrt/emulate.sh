@@ -67,7 +67,8 @@ emulate() {
   prepare "$triple"
   local upper=${triple^^}
   export "CARGO_TARGET_${upper//-/_}_RUNNER=$runner"
-  cross_cargo "$triple" test --locked "${test_programs[@]}" -- --quiet --test-threads=2
+  cross_cargo "$triple" test --locked "${test_programs[@]}" -- --quiet --test-threads=2 \
+    --skip sys::tests::loopback_has_its_networks_and_number # qemu has no end of netlink's answer, and waits
 }
 
 mapfile -t triples < <(python3 openwrt/targets.py "$@")

@@ -60,6 +60,8 @@ pub fn token<'a>(reader: &mut Reader<'a>) -> Result<Token<'a>, Stop> {
         }
         first @ b'0'..=b'9' => {
             let length = number(reader, first, b':')?;
+            // Cut, so that a length no stream has means the same where usize has 32 bits.
+            let length = length.min(i64::from(i32::MAX));
             Token::Bytes(reader.take(usize::try_from(length).map_err(|_| Stop::NotMine)?)?)
         }
         _ => return Err(Stop::NotMine),

@@ -263,7 +263,8 @@ mod tests {
         }
 
         fn within(&mut self, least: usize, most: usize) -> usize {
-            least + usize::try_from(self.next()).unwrap() % (most - least + 1)
+            let count = u64::try_from(most - least + 1).unwrap();
+            least + usize::try_from(self.next() % count).unwrap()
         }
 
         fn bytes(&mut self, count: usize) -> Vec<u8> {
