@@ -39,3 +39,5 @@ pub mod config; // rank 4
 pub mod record; // rank 4
 
 pub mod engine; // rank 5
+
+pub mod control; // rank 6

@@ -3,6 +3,8 @@
 use std::io::IsTerminal;
 use std::process;
 
+use nfa::control::Journal;
+use nfa::sys;
 use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
 
 /// How much a line matters.
@@ -16,19 +18,25 @@ pub enum Level {
     Info,
 }
 
-/// The log.
-pub enum Log {
+/// The log, and the newest of its errors and warnings.
+pub struct Log {
+    out: Out,
+    /// For whoever asks the daemon how it is.
+    pub journal: Journal,
+}
+
+enum Out {
     /// `/dev/log`.
     Syslog(Box<Logger<LoggerBackend, Formatter3164>>),
     /// For people, and where there is no syslog.
     Stderr,
 }
 
-impl Log {
+impl Out {
     /// Syslog, unless standard error is a terminal or there is no syslog.
-    pub fn open() -> Self {
+    fn open() -> Self {
         if std::io::stderr().is_terminal() {
-            return Log::Stderr;
+            return Out::Stderr;
         }
         let formatter = Formatter3164 {
             facility: Facility::LOG_DAEMON,
@@ -37,17 +45,27 @@ impl Log {
             pid: process::id(),
         };
         match syslog::unix(formatter) {
-            Ok(logger) => Log::Syslog(Box::new(logger)),
-            Err(_) => Log::Stderr,
+            Ok(logger) => Out::Syslog(Box::new(logger)),
+            Err(_) => Out::Stderr,
         }
+    }
+}
+
+impl Log {
+    /// To syslog, unless standard error is a terminal or there is no syslog.
+    pub fn open() -> Self {
+        Log { out: Out::open(), journal: Journal::default() }
     }
 
     /// Writes a line; control characters in it become spaces, so that what comes from the network
     /// cannot begin another line.
     pub fn write(&mut self, level: Level, line: &str) {
         let line = line.replace(|c: char| c.is_control() && c != '\n', " ");
-        let result = match (&mut *self, level) {
-            (Log::Stderr, level) => {
+        if level != Level::Info {
+            self.journal.note(sys::monotonic(), level == Level::Error, &line);
+        }
+        let result = match (&mut self.out, level) {
+            (Out::Stderr, level) => {
                 let word = match level {
                     Level::Error => "error: ",
                     Level::Warning => "warning: ",
@@ -56,14 +74,14 @@ impl Log {
                 eprintln!("nfa: {word}{line}");
                 return;
             }
-            (Log::Syslog(logger), Level::Error) => logger.err(&line),
-            (Log::Syslog(logger), Level::Warning) => logger.warning(&line),
-            (Log::Syslog(logger), Level::Info) => logger.info(&line),
+            (Out::Syslog(logger), Level::Error) => logger.err(&line),
+            (Out::Syslog(logger), Level::Warning) => logger.warning(&line),
+            (Out::Syslog(logger), Level::Info) => logger.info(&line),
         };
         if result.is_err() {
             // The log daemon was restarted: its socket is a new one.
-            *self = Log::open();
-            if let Log::Stderr = self {
+            self.out = Out::open();
+            if let Out::Stderr = self.out {
                 eprintln!("nfa: {line}");
             }
         }

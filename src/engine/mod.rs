@@ -9,6 +9,7 @@ mod follow;
 mod frames;
 mod renew;
 mod review;
+mod tally;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -30,10 +31,12 @@ use claims::Claims;
 use clock::WallClock;
 use detect::{Detector, Progress};
 use elements::Elements;
+pub use elements::{Cause, Stay};
 pub use explain::{Explained, Fired};
 use follow::Follower;
 pub use follow::Question;
 pub use frames::{Frames, UNWANTED_AFTER};
+pub use tally::{By, Rule, Share, Shares, Volume};
 
 /// Bounds and habits of an engine.
 #[derive(Debug, Clone, Copy)]
@@ -145,6 +148,9 @@ pub struct Engine {
     gathering: VecDeque<FlowId>,
     gatherings: usize,
     counters: Counters,
+    /// Volumes of flows that have ended.
+    past: tally::Past,
+    rules: tally::Rules,
     now: Timestamp,
     clock: WallClock,
     /// Which actions are in force at present.
@@ -187,6 +193,8 @@ impl Engine {
             gathering: VecDeque::new(),
             gatherings: 0,
             counters: Counters::default(),
+            past: tally::Past::default(),
+            rules: tally::Rules::default(),
             now: Timestamp::ZERO,
             clock: WallClock::default(),
             timetable: Timetable::default(),
@@ -410,6 +418,32 @@ impl Engine {
         self.counters
     }
 
+    /// Unix time of a moment, in milliseconds.
+    pub const fn unix_millis(&self, at: Timestamp) -> u64 {
+        at.as_micros().saturating_add_signed(self.clock.ahead_us()) / 1000
+    }
+
+    /// Whether the schedule of the action of that number is open now.
+    pub fn is_in_force(&self, number: usize) -> bool {
+        self.timetable.is_active(number)
+    }
+
+    /// The actions of the present configuration in their order, and how they have done.
+    pub fn rules(&self) -> &[Rule] {
+        self.rules.all()
+    }
+
+    /// Volumes since the start, of ended flows and live ones. Goes through all live flows.
+    pub fn shares(&self, by: By) -> Shares {
+        let mut shares = Shares::default();
+        self.past.by(by).iter().for_each(|(share, volume)| shares.add(share, volume));
+        for (_, flow) in self.table.iter() {
+            let view = self.view(flow);
+            shares.add(tally::share_of(&view, by), &Volume::of(&view));
+        }
+        shares
+    }
+
     /// A flow as criteria and records see it.
     pub fn view<'a>(&'a self, flow: &'a Flow) -> View<'a> {
         let lists = &self.config.lists;
@@ -427,6 +461,12 @@ impl Engine {
         self.set_ids = self.sets.adopt(&config.sets, &self.set_ids);
         self.stream_ids = self.streams.adopt(&config.streams);
         self.config = config;
+        let numbers = self.rules.adopt(&self.config.policy);
+        for id in self.table.ids() {
+            if let Some(flow) = self.table.get_mut(id) {
+                tally::renumber(flow, &numbers);
+            }
+        }
         self.open_timetable();
         self.follow();
     }
@@ -507,10 +547,13 @@ impl Engine {
         let view = self.view(flow);
         let hit = hit_of(&view);
         let tuple = claims::five_tuple(flow, view.interface.role);
-        let mut hits = 0;
+        let mut matched: Vec<u16> = Vec::new();
+        // Which of them wants a member of a set: the number of wants before it, and its own.
+        let mut wanted_by: Vec<(usize, usize)> = Vec::new();
         let mut claims = Claims::default();
-        for (_, action) in self.config.policy.matches(&view, &self.timetable) {
-            hits = 1;
+        for (number, action) in self.config.policy.matches(&view, &self.timetable) {
+            matched.extend(u16::try_from(number).ok());
+            wanted_by.push((wants.len(), number));
             for target in action.targets.iter().filter_map(|n| self.config.targets.get(*n)) {
                 let first = wants.len();
                 target.kind.apply(&hit, &self.config.sets, &mut wants);
@@ -518,20 +561,29 @@ impl Engine {
                 claims.record(new, &self.stream_ids, &view, (&action.name, &target.name));
             }
         }
-        self.counters.hits = self.counters.hits.wrapping_add(hits);
+        let cause = Cause::of(&view, tuple);
+        self.counters.hits = self.counters.hits.wrapping_add(u32::from(!matched.is_empty()));
         let mut held = Vec::new();
-        for want in wants.drain(..) {
+        for (at, want) in wants.drain(..).enumerate() {
             match want {
                 Want::Member { set, element, life } => {
                     let Some(&set) = self.set_ids.get(usize::from(set.0)) else { continue };
                     let effects = &mut out.effects;
-                    held.push(self.elements.acquire(self.now, (set, element), life, effects));
+                    let member = self.elements.acquire(self.now, (set, element), life, effects);
+                    held.push(member);
+                    let rule = wanted_by.iter().rfind(|(first, _)| *first <= at);
+                    let rule = rule.and_then(|(_, number)| self.rules.name(*number));
+                    self.elements.because(member, &cause, rule);
                 }
                 other => claims.take(&other),
             }
         }
         self.wants = wants;
         let Some(flow) = self.table.get_mut(id) else { return };
+        self.rules.count(self.now, &matched, &flow.matched);
+        if *flow.matched != *matched {
+            flow.matched = matched.into();
+        }
         for number in std::mem::replace(&mut flow.held, held) {
             self.elements.release(self.now, number, &mut out.effects);
         }
@@ -562,6 +614,9 @@ impl Engine {
             self.gatherings = self.gatherings.saturating_sub(1);
         }
         out.frames.extend(frames::reclaim(&mut flow));
+        let mut past = std::mem::take(&mut self.past);
+        past.add(&self.view(&flow));
+        self.past = past;
         for number in std::mem::take(&mut flow.held) {
             match reason {
                 Reason::Evicted => self.elements.abandon(number, &mut out.effects),
