@@ -14,8 +14,9 @@ pub(super) const SIGN_OF_LIFE_NS: u64 = 5_000_000_000;
 pub(super) const KEY_V4_BYTES: usize = 4 + 4 + 2 + 2 + 4;
 /// The same of IPv6.
 pub(super) const KEY_V6_BYTES: usize = 16 + 16 + 2 + 2 + 4;
-/// Bytes of a flow's value: when a packet of it was last let through, CLOCK_MONOTONIC in ns.
-pub(super) const VALUE_BYTES: usize = 8;
+/// Bytes of a flow's value: when a packet of it was last let through, CLOCK_MONOTONIC in ns; bytes
+/// and number of those dropped since the entry was made. Each has 64 bits.
+pub(super) const VALUE_BYTES: usize = 24;
 
 /// Registers, by their role here. R0 holds results, R1 to R5 arguments; calls leave R6 to R10.
 const RESULT: u8 = 0;
@@ -58,6 +59,8 @@ const SKB_LOAD_BYTES: i32 = 26;
 
 /// `struct __sk_buff`: the field `protocol`, an ethertype in network order.
 const SKB_PROTOCOL: i16 = 16;
+/// The same: the field `len`, in bytes, with the Ethernet header.
+const SKB_LEN: i16 = 0;
 /// LD_IMM64 whose immediate is a descriptor of a map: BPF_PSEUDO_MAP_FD.
 const MAP_FD: u8 = 1;
 
@@ -256,6 +259,11 @@ pub(super) fn flow_filter(map_v4: i32, map_v6: i32, counter: i32, snaplen: i32) 
     p.jump(JUMP, 0, 0, Label::Pass);
 
     p.label(Label::Drop);
+    p.load(LDX_W, ARG1, CONTEXT, SKB_LEN);
+    p.push(ADD_IMM, ARG1, 0, 0, -ETHERNET_BYTES);
+    p.push(ATOMIC_ADD_DW, VALUE, ARG1, 8, 0);
+    p.set(ARG1, 1);
+    p.push(ATOMIC_ADD_DW, VALUE, ARG1, 16, 0);
     p.push(ST_W, FRAME, 0, SCRATCH, 0);
     p.look_up(counter, SCRATCH);
     let counted = p.code.len() + 3;

@@ -1,6 +1,7 @@
 //! `nfa run`: the daemon.
 
 mod control;
+mod unread;
 
 use std::collections::BTreeSet;
 use std::os::fd::AsRawFd;
@@ -85,6 +86,7 @@ struct Daemon {
     findings: Findings,
     path_text: String,
     rates: Rates,
+    unread: unread::Counts,
 }
 
 fn run(options: Options) -> Result<Outcome, Failure> {
@@ -125,6 +127,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         findings,
         path_text: path.display().to_string(),
         rates: Rates::default(),
+        unread: unread::Counts::default(),
         options,
         path,
         log,
@@ -496,6 +499,7 @@ impl Daemon {
             }
         }
         self.adopt_sets();
+        self.count_unread();
         self.tick_control(now);
         Ok(())
     }
