@@ -22,6 +22,7 @@ pub mod facts; // rank 1
 pub mod json; // rank 1
 pub mod netlink; // rank 1
 pub mod prefix; // rank 1
+pub mod privacy; // rank 1
 pub mod sys; // rank 1
 pub mod wire; // rank 1
 pub mod zone; // rank 1

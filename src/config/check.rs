@@ -13,6 +13,7 @@ use crate::json::{self, Object};
 use crate::lists::Lists;
 use crate::net::Network;
 use crate::policy::{Action, Policy, Vocabularies, schema};
+use crate::privacy::{Privacy, Treatment};
 use crate::spelling;
 use crate::target::{self, Context, LabelNames, Sets, Streams};
 use crate::zone::Zone;
@@ -95,6 +96,7 @@ impl<'a> Check<'a> {
         // They were read before: criteria are about what they hold.
         root.text(ADDRESS_GROUPS);
         root.text(CATEGORY_LISTS);
+        self.config.privacy = privacy(root);
         self.config.flows_max = root
             .number("flows_max", 16, FLOWS_MOST)
             .and_then(|flows_max| usize::try_from(flows_max).ok());
@@ -287,6 +289,18 @@ impl<'a> Check<'a> {
     fn not_yet(&mut self, path: String, what: String) {
         self.found.push((Severity::Warning, path, Problem::NotYet { what }));
     }
+}
+
+/// What records say of people. A word that nobody understands means the most careful of them.
+fn privacy(root: &Object<'_>) -> Privacy {
+    let Some(object) = root.child("privacy") else { return Privacy::default() };
+    let treatment = |key| match object.value(key) {
+        None => Treatment::Keep,
+        Some(_) => object.word(key, Treatment::WORDS).unwrap_or(Treatment::Drop),
+    };
+    let privacy = Privacy { hosts: treatment("hosts"), clients: treatment("clients") };
+    object.report_unknown_keys();
+    privacy
 }
 
 /// Of a zone that cannot be had the system's takes the place: most routers stand where they are

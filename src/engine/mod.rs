@@ -558,7 +558,8 @@ impl Engine {
                 let first = wants.len();
                 target.kind.apply(&hit, &self.config.sets, &mut wants);
                 let new = wants.get(first..).unwrap_or_default();
-                claims.record(new, &self.stream_ids, &view, (&action.name, &target.name));
+                let named = (action.name.as_str(), target.name.as_str());
+                claims.record(new, &self.stream_ids, &view, named, self.config.privacy);
             }
         }
         let cause = Cause::of(&view, tuple);
