@@ -208,6 +208,18 @@ fn what_the_daemon_tells_is_what_the_kernel_has() {
     assert_eq!(top["rows"][0]["flows"], 8);
     assert!(daemon.text(&["top"]).starts_with("application"));
 
+    // Volumes are whole though the kernel leaves out most packets of a decided flow.
+    let packets = |daemon: &Daemon| {
+        let flows = daemon.json(&["flows", "other_ip == 203.0.113.1;"]);
+        flows["flows"][0]["packets"].as_u64().unwrap()
+    };
+    std::thread::sleep(Duration::from_secs(2));
+    let before = packets(&daemon);
+    for _ in 0..500 {
+        socket.send_to(PING, "203.0.113.1:6881").unwrap();
+    }
+    daemon.wait_until("all packets are counted", |daemon| packets(daemon) == before + 500);
+
     // Metrics, doctor and support have it too; support names nobody.
     let metrics = daemon.text(&["metrics"]);
     assert!(metrics.contains("\nnfa_action_matches_total{action=\"torrents\"} 5\n"), "{metrics}");

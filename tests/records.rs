@@ -4,9 +4,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
+use nfa::app::Catalogue;
+use nfa::effect::Effect;
+use nfa::engine::{Engine, Limits, Output};
+use nfa::flow::Locality;
+use nfa::interface::{Interface, Role};
+use nfa::lists::Lists;
+use nfa::net::{Mac, Transport};
+use nfa::time::Timestamp;
+use nfa::wire::Packet;
 use serde_json::Value;
 
 /// Each field and its JSON type; those of a block under `BLOCK.`.
@@ -155,4 +165,68 @@ fn records_have_the_fields_of_the_public_format() {
     }
     println!("{flows} records, {} of {} fields seen", seen.len(), FIELDS.len());
     assert!(flows > 20 && seen.len() > 30, "{flows} records, {} fields", seen.len());
+}
+
+/// The record of a request to a web server under a configuration with that `privacy`.
+fn record(privacy: &str) -> Value {
+    let config = format!(
+        r#"{{"privacy": {privacy},
+            "actions": {{"a": {{"criteria": "protocol == 'http';", "targets": ["s"]}}}},
+            "targets": {{"s": {{"target_type": "sink",
+                "path": "/tmp/nfa-records.sock"}}}}}}"#
+    );
+    let catalogue = Catalogue::empty();
+    let parsed = nfa::config::parse(&config, Path::new("t.json"), &catalogue, Lists::default());
+    let (config, findings) = parsed.unwrap();
+    println!("{findings:?}");
+    let interfaces = vec![Interface { name: "br-lan".to_owned(), role: Role::Lan }];
+    let (locality, limits) = (Locality::default(), Limits::default());
+    let mut engine = Engine::new(config, Arc::new(catalogue), interfaces, locality, limits);
+    let payload = b"GET /secret HTTP/1.1\r\nHost: www.example.org\r\nUser-Agent: phone\r\n\r\n";
+    let packet = Packet {
+        source_mac: Some(Mac([2, 0, 0, 0, 0, 9])),
+        destination_mac: None,
+        vlan: None,
+        source: [192, 168, 1, 9].into(),
+        destination: [203, 0, 113, 1].into(),
+        transport: Transport::Tcp,
+        source_port: 40000,
+        destination_port: 80,
+        dscp: 0,
+        tcp: Some(nfa::wire::TcpInfo {
+            flags: nfa::wire::TcpFlags::ACK,
+            sequence: 1,
+            acknowledgement: 0,
+        }),
+        payload,
+        payload_len: u32::try_from(payload.len()).unwrap(),
+        ip_len: 200,
+    };
+    let mut output = Output::default();
+    engine.packet(Timestamp::from_micros(5), 0, &packet, &mut output);
+    let mut records = output.effects.into_iter().filter_map(|effect| match effect {
+        Effect::Record { record, .. } => Some(*record),
+        _ => None,
+    });
+    records.next().unwrap()
+}
+
+#[test]
+fn what_leaves_the_daemon_says_no_more_than_is_wanted() {
+    let plain = record("{}").to_string();
+    for secret in ["www.example.org", "192.168.1.9", "02:00:00:00:00:09", "phone", "/secret"] {
+        assert!(plain.contains(secret), "{secret}: {plain}");
+    }
+    for treatment in ["hash", "drop"] {
+        let privacy = format!(r#"{{"hosts": "{treatment}", "clients": "{treatment}"}}"#);
+        let record = record(&privacy);
+        let text = record.to_string();
+        for secret in ["example.org", "192.168.1.9", "02:00:00:00:00:09", "phone", "secret"] {
+            assert!(!text.contains(secret), "{treatment}, {secret}: {text}");
+        }
+        assert_eq!(record["other_ip"], "203.0.113.1");
+        assert_eq!(record["host_server_name"].is_string(), treatment == "hash");
+    }
+    // What nobody understands hides, rather than tells.
+    assert!(!record(r#"{"hosts": "hsah"}"#).to_string().contains("example.org"));
 }

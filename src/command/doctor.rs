@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::ask::ask;
 use super::options::Options;
 use super::show::{Paint, list, text};
-use super::{Command, Failure, Outcome, status};
+use super::{Command, Failure, Outcome, ruleset, status};
 
 /// The command.
 pub static DOCTOR: Command = Command {
@@ -141,13 +141,29 @@ fn daemon(status: &Value, found: &mut Vec<Finding>) {
         found.push(Finding::fine("daemon", "runs and has nothing to complain about"));
     }
     let unmade = list(status, "sets").iter().filter(|set| text(set, "state") == "missing");
-    let unmade: Vec<String> = unmade.map(|set| text(set, "name")).collect();
-    for trouble in troubles {
-        let fix = if let Some(name) = unmade.iter().find(|name| trouble.contains(name.as_str())) {
+    let unmade: Vec<(String, String)> =
+        unmade.map(|set| (text(set, "name"), make_set(set))).collect();
+    for (name, fix) in
+        unmade.iter().filter(|(name, _)| !troubles.iter().any(|t| t.contains(name.as_str())))
+    {
+        let message = format!("nobody has made set {name}; no flow has wanted it yet");
+        found.push(Finding::note("sets", message, fix.clone()));
+    }
+    let names: Vec<String> = list(status, "sets").iter().map(|set| text(set, "name")).collect();
+    for name in ruleset::late_sets(&names) {
+        found.push(Finding::note(
+            "rules",
             format!(
-                "declare it in the firewall, or add \"managed\": true to its target, or: \
-                 ipset create {name} hash:ip timeout 3600"
-            )
+                "a rule on {name} stands behind \"established\": flows are named after their first \
+                 packets, so those that run go on"
+            ),
+            "put the rule before \"ct state established accept\", or add a target of type kill",
+        ));
+    }
+    for trouble in troubles {
+        let own = unmade.iter().find(|(name, _)| trouble.contains(name.as_str()));
+        let fix = if let Some((_, fix)) = own {
+            fix.clone()
         } else if trouble.contains("is full") {
             "raise \"max_elements\" of its target and make it anew, or lower its \"ttl\"".to_owned()
         } else if trouble.contains("not captured") {
@@ -163,6 +179,23 @@ fn daemon(status: &Value, found: &mut Vec<Finding>) {
         };
         found.push(Finding::problem("daemon", trouble, fix));
     }
+}
+
+/// How a set that nobody has made is made.
+fn make_set(set: &Value) -> String {
+    let (name, home) = (text(set, "name"), text(set, "home"));
+    let (inet6, addr) =
+        if name.ends_with(".v6") { (" family inet6", "ipv6_addr") } else { ("", "ipv4_addr") };
+    let by_hand = match home.strip_prefix("nft ") {
+        Some(table) => {
+            format!("nft add set {table} {name} '{{ type {addr}; flags timeout; }}'")
+        }
+        None => format!("ipset create {name} hash:ip{inet6} timeout 3600"),
+    };
+    format!(
+        "\"managed\": true in its target, or declare it in the firewall, or: {by_hand}  (with the \
+         type that its target has)"
+    )
 }
 
 fn rights(found: &mut Vec<Finding>) {

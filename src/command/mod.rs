@@ -11,6 +11,7 @@ mod manual;
 mod metrics;
 mod options;
 mod replay;
+mod ruleset;
 mod run;
 mod show;
 mod status;

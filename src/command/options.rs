@@ -20,7 +20,7 @@ pub const FLAGS: &[(&str, &str)] = &[
     ("--limit N", "asking the daemon: most rows (default: 50)"),
     ("--cursor TEXT", "flows, sets: the rows after those of the answer that gave it"),
     ("--sort WORD", "flows: by newest, seen, bytes or packets"),
-    ("--client ADDRESS", "flows: only those of this address or hardware address"),
+    ("--client ADDRESS", "flows, top: only those of this address or hardware address"),
     ("--rule ACTION", "flows: only those that match this action"),
     ("--text TEXT", "flows: only those with this in a name or address"),
     ("--by WORD", "top: by application, category, protocol or client"),

@@ -102,8 +102,10 @@ pub fn troubles(status: &Value) -> Vec<String> {
         let name = text(set, "name");
         match text(set, "state").as_str() {
             "ready" => {}
+            // A set of a family that nobody uses is no trouble.
+            "missing" if number(set, "elements") == 0 => {}
             "missing" => {
-                found.push(format!("set {name} ({}): nobody has made it", text(set, "home")))
+                found.push(format!("set {name} ({}): nobody has made it", text(set, "home")));
             }
             "foreign" => found.push(format!("set {name}: it has another key than configured")),
             other => found.push(format!("set {name}: {other}")),

@@ -15,7 +15,8 @@ use super::{Command, Failure, Outcome};
 pub static TOP: Command = Command {
     name: "top",
     doc: "volumes by application, category, protocol or client; live on a terminal, until Ctrl-C",
-    usage: "top [--json] [--once] [--by application|category|protocol|client] [--limit N]",
+    usage: "top [--json] [--once] [--by application|category|protocol|client] [--limit N] \
+            [--client ADDRESS]",
     run,
 };
 

@@ -120,7 +120,8 @@ fn key(flow: &Flow, sort: Sort) -> u64 {
     }
 }
 
-fn is_of(flow: &Flow, client: Client) -> bool {
+/// Whether a flow is that client's.
+pub(super) fn is_of(flow: &Flow, client: Client) -> bool {
     match client {
         Client::Addr(addr) => flow.local().addr == addr,
         Client::Mac(mac) => flow.local_mac() == Some(mac),

@@ -49,7 +49,7 @@ pub fn answer(
         Request::Sets(query) => sets::answer(engine, now, query, health),
         Request::Search { what, limit } => search::answer(engine, now, what, *limit),
         Request::Why(name) => why::answer(engine, name),
-        Request::Top { by, limit } => Ok(top::answer(engine, *by, *limit)),
+        Request::Top { by, client, limit } => Ok(top::answer(engine, *by, *client, *limit)),
         Request::Findings { limit } => Ok(status::findings(engine, now, health, *limit)),
         Request::Criteria { text } => Ok(check_criteria(engine, text)),
         Request::Reload => Err(Refusal::whole("reload is done by the daemon itself")),

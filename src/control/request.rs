@@ -102,7 +102,11 @@ pub static METHODS: &[Method] = &[
     Method {
         name: "top",
         doc: "volumes since the start by application, category, protocol or client, largest first",
-        keys: &[LIMIT, ("by", "application, category, protocol or client (default: application)")],
+        keys: &[
+            LIMIT,
+            ("by", "application, category, protocol or client (default: application)"),
+            ("client", "only live flows of this address or hardware address of the LAN"),
+        ],
         changes: false,
         read: |object| {
             let by = if object.value("by").is_some() {
@@ -110,7 +114,7 @@ pub static METHODS: &[Method] = &[
             } else {
                 TopBy::Each(By::Application)
             };
-            Some(Request::Top { by, limit: limit(object) })
+            Some(Request::Top { by, client: client(object), limit: limit(object) })
         },
     },
     Method {
@@ -161,6 +165,8 @@ pub enum Request {
     Top {
         /// By what.
         by: TopBy,
+        /// Live flows of this client only.
+        client: Option<Client>,
         /// Most rows.
         limit: usize,
     },
@@ -390,17 +396,8 @@ fn limit(object: &Object<'_>) -> usize {
     limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(ROWS_DEFAULT)
 }
 
-fn flows(object: &Object<'_>) -> Option<Request> {
-    let cursor = object.text("cursor").and_then(|text| {
-        let parsed = text
-            .split_once(':')
-            .and_then(|(value, id)| Some((value.parse::<u64>().ok()?, id.parse::<FlowId>().ok()?)));
-        if parsed.is_none() {
-            object.unexpected("cursor", "\"next\" of an answer before", &format!("\"{text}\""));
-        }
-        parsed
-    });
-    let client = object.text("client").and_then(|text| {
+fn client(object: &Object<'_>) -> Option<Client> {
+    object.text("client").and_then(|text| {
         let parsed = text
             .parse::<IpAddr>()
             .map(Client::Addr)
@@ -411,12 +408,24 @@ fn flows(object: &Object<'_>) -> Option<Request> {
             object.unexpected("client", expected, &format!("\"{text}\""));
         }
         parsed
+    })
+}
+
+fn flows(object: &Object<'_>) -> Option<Request> {
+    let cursor = object.text("cursor").and_then(|text| {
+        let parsed = text
+            .split_once(':')
+            .and_then(|(value, id)| Some((value.parse::<u64>().ok()?, id.parse::<FlowId>().ok()?)));
+        if parsed.is_none() {
+            object.unexpected("cursor", "\"next\" of an answer before", &format!("\"{text}\""));
+        }
+        parsed
     });
     Some(Request::Flows(FlowsQuery {
         limit: limit(object),
         cursor,
         sort: object.word("sort", Sort::WORDS).unwrap_or(Sort::Newest),
-        client,
+        client: client(object),
         rule: object.text("rule").map(str::to_owned),
         text: object.text("text").map(str::to_lowercase),
         criteria: object.text("criteria").map(str::to_owned),

@@ -108,7 +108,7 @@ impl<E> IntoValue for Result<serde_json::Number, E> {
 }
 
 fn shares(engine: &Engine, by: By) -> Value {
-    let (rows, total) = top::largest(engine, TopBy::Each(by), SHARES);
+    let (rows, total) = top::largest(engine, TopBy::Each(by), None, SHARES);
     let rows = rows.into_iter().map(|(name, _, volume)| {
         let share = volume.total().saturating_mul(1000).checked_div(total.total()).unwrap_or(0);
         json!({

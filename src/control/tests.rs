@@ -127,6 +127,9 @@ fn volumes_of_ended_flows_are_kept_by_client() {
     assert_eq!(row(0), nine);
     assert_eq!((&row(1)["live"], &row(1)["mac"]), (&json!(1), &json!("02:00:00:00:00:0a")));
     assert_eq!(top["total"]["bytes"], 264);
+    let request = json!({"method": "top", "by": "protocol", "client": "192.168.1.10"});
+    let of_one = &ask(&engine, secs(1001), request)["result"];
+    assert_eq!((&of_one["rows"][0]["name"], &of_one["total"]["flows"]), (&json!("SIP"), &json!(1)));
 }
 
 #[test]

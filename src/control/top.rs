@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
 
-use super::request::TopBy;
+use super::flows::is_of;
+use super::request::{Client, TopBy};
 use crate::engine::{By, Engine, Share, Volume};
 use crate::net::Mac;
 use crate::policy::protocols;
 
-pub(super) fn answer(engine: &Engine, by: TopBy, limit: usize) -> Value {
-    let (rows, total) = largest(engine, by, limit);
+pub(super) fn answer(engine: &Engine, by: TopBy, client: Option<Client>, limit: usize) -> Value {
+    let (rows, total) = largest(engine, by, client, limit);
     json!({
         "by": by.word(),
         "total": volume(&total),
@@ -30,16 +31,25 @@ pub(super) fn answer(engine: &Engine, by: TopBy, limit: usize) -> Value {
 type Row = (String, Option<(&'static str, Value)>, Volume);
 
 /// The largest by bytes, and the sum of all.
-pub(super) fn largest(engine: &Engine, by: TopBy, limit: usize) -> (Vec<Row>, Volume) {
+pub(super) fn largest(
+    engine: &Engine,
+    by: TopBy,
+    client: Option<Client>,
+    limit: usize,
+) -> (Vec<Row>, Volume) {
+    let shares = |by| match client {
+        None => engine.shares(by),
+        Some(client) => engine.live_shares(by, |flow| is_of(flow, client)),
+    };
     let mut total = Volume::default();
     let mut rows: Vec<(String, Share, Volume)> = match by {
         TopBy::Each(by) => {
-            let shares = engine.shares(by);
+            let shares = shares(by);
             shares.iter().map(|(share, v)| (name_of(engine, by, share), share, *v)).collect()
         }
         TopBy::Category => {
             let mut sums: BTreeMap<&str, Volume> = BTreeMap::new();
-            for (share, volume) in engine.shares(By::Application).iter() {
+            for (share, volume) in shares(By::Application).iter() {
                 let category = match share {
                     Share::Number(number) => category_of(engine, number),
                     _ => "unclassified",

@@ -437,11 +437,22 @@ impl Engine {
     pub fn shares(&self, by: By) -> Shares {
         let mut shares = Shares::default();
         self.past.by(by).iter().for_each(|(share, volume)| shares.add(share, volume));
-        for (_, flow) in self.table.iter() {
+        self.add_live(by, &mut shares, |_| true);
+        shares
+    }
+
+    /// Volumes of live flows alone, of those that are chosen.
+    pub fn live_shares(&self, by: By, chosen: impl Fn(&Flow) -> bool) -> Shares {
+        let mut shares = Shares::default();
+        self.add_live(by, &mut shares, chosen);
+        shares
+    }
+
+    fn add_live(&self, by: By, shares: &mut Shares, chosen: impl Fn(&Flow) -> bool) {
+        for (_, flow) in self.table.iter().filter(|(_, flow)| chosen(flow)) {
             let view = self.view(flow);
             shares.add(tally::share_of(&view, by), &Volume::of(&view));
         }
-        shares
     }
 
     /// A flow as criteria and records see it.
