@@ -233,9 +233,72 @@ fn what_the_daemon_tells_is_what_the_kernel_has() {
     assert!(support.contains("nfa.bittorrent.v4") && !support.contains("203.0.113."), "{support}");
     assert!(!support.contains("192.168.1.2"), "{support}");
 
+    every_key_is_documented(&daemon);
+    strangers_change_nothing(&daemon);
     wrong_input_is_told(&daemon);
     reload_is_told(&daemon);
     clients_that_do_not_read_harm_nobody(&daemon);
+}
+
+/// Every key of an answer, however deep; the record of a flow and the tests of criteria have
+/// documents of their own.
+fn keys(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                found.insert(key.clone());
+                let is_record = key == "flow" && value.get("ip_version").is_some();
+                if !is_record && key != "tests" && key != "targets" {
+                    keys(value, found);
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| keys(item, found)),
+        _ => {}
+    }
+}
+
+fn every_key_is_documented(daemon: &Daemon) {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("docs/control.md")).unwrap();
+    let mut found = BTreeSet::new();
+    for arguments in [
+        &["status"][..],
+        &["flows"],
+        &["sets"],
+        &["sets", "nfa.bittorrent"],
+        &["search", "203.0.113.3"],
+        &["why", "udp 192.168.1.2:40000 203.0.113.3:6881"],
+        &["top"],
+        &["findings"],
+    ] {
+        keys(&daemon.json(arguments), &mut found);
+    }
+    assert!(found.len() > 90, "{found:?}");
+    let missing: Vec<&String> =
+        found.iter().filter(|key| !text.contains(&format!("`{key}`"))).collect();
+    assert!(missing.is_empty(), "docs/control.md does not tell of {missing:?}");
+}
+
+/// Who may open the socket may look, and only root and the daemon's own user may change.
+fn strangers_change_nothing(daemon: &Daemon) {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let mode = fs::metadata(daemon.socket()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    fs::set_permissions(daemon.socket(), fs::Permissions::from_mode(0o666)).unwrap();
+    let ask = |method: &str| {
+        let mut command = Command::new(NFA);
+        command.arg(method).arg("--socket").arg(daemon.socket()).uid(65534).gid(65534).output()
+    };
+    let Ok(looked) = ask("status") else {
+        return println!("skipped: nobody may not run the program here");
+    };
+    assert_eq!(looked.status.code(), Some(0), "{}", String::from_utf8_lossy(&looked.stderr));
+    let refused = ask("reload").unwrap();
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(told.contains("for root and the daemon's own user only"), "{told}");
 }
 
 fn wrong_input_is_told(daemon: &Daemon) {
@@ -344,4 +407,44 @@ fn completion_and_manual_know_every_command() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "status\n");
     let wrong = Command::new(NFA).args(["completion", "tcsh"]).output().unwrap();
     assert_eq!(wrong.status.code(), Some(2));
+}
+
+/// The blocks of a document between ``` lines.
+fn blocks(text: &str) -> Vec<&str> {
+    text.split("\n```").skip(1).step_by(2).collect()
+}
+
+/// Commands in the documents are commands that there are, and the quick start's configuration is
+/// one that `nfa check` takes.
+#[test]
+fn documents_say_what_works() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| fs::read_to_string(root.join("docs").join(name)).unwrap();
+    let help = Command::new(NFA).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    for name in ["quick-start.md", "concepts.md", "troubleshooting.md", "control.md"] {
+        let text = read(name);
+        let mut commands = 0;
+        // In a sentence behind a backquote, in a block at the start of a line.
+        for rest in text.split("`nfa ").skip(1).chain(text.split("\nnfa ").skip(1)) {
+            let word: String = rest.chars().take_while(char::is_ascii_lowercase).collect();
+            let known = help.lines().any(|line| line.trim_start().starts_with(&format!("{word} ")));
+            assert!(known, "{name}: nfa {word}");
+            commands += 1;
+        }
+        assert!(commands > 0, "{name}");
+    }
+    let quick = read("quick-start.md");
+    let (_, config) = blocks(&quick)[0].split_once("<<'END'\n").unwrap();
+    let (config, _) = config.split_once("\nEND\n").unwrap();
+    let folder = std::env::temp_dir().join(format!("nfa-docs-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("nfa.json");
+    fs::write(&path, config).unwrap();
+    let catalogue = root.join("files/usr/share/nfa/apps.d");
+    let mut check = Command::new(NFA);
+    check.arg("check").arg("--config").arg(&path).arg("--catalogue").arg(catalogue);
+    let checked = check.output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    fs::remove_dir_all(folder).unwrap();
 }
