@@ -116,7 +116,7 @@ pub enum Certainty {
     /// Shape, order and randomness of the first bytes of both directions. Other protocols can look
     /// so: the engine accepts it only with what it knows of the host.
     Shape,
-    /// The same of one direction alone.
+    /// Less: the same of one direction alone, or of both without what tells it from others.
     HalfShape,
 }
 
@@ -146,7 +146,32 @@ impl Facts {
             certainty: Certainty::Content,
         }
     }
+
+    /// The host, unless it is only the public name in front of an encrypted hello. Most hellos with
+    /// the extension have a host of their own: browsers send it filled with noise everywhere.
+    pub fn own_host(&self) -> Option<&str> {
+        let host = self.host.as_deref()?;
+        let covers = PUBLIC_NAMES.contains(&host)
+            && self.details.iter().any(|detail| matches!(detail, Detail::TlsEch(_)));
+        (!covers).then_some(host)
+    }
+
+    /// What the server's certificate says that the flow is for: the best there is where neither the
+    /// client nor a DNS answer says it. Of a wildcard its domain.
+    pub fn certified_host(&self) -> Option<Box<str>> {
+        let name = self.details.iter().find_map(|detail| match detail {
+            Detail::TlsServerCn(name) => Some(&**name),
+            _ => None,
+        })?;
+        let name = name.strip_prefix("*.").unwrap_or(name);
+        // Certificates of devices have all kinds of texts for a name.
+        if name.contains('.') { host_name(name.as_bytes()) } else { None }
+    }
 }
+
+/// Outer names of encrypted hellos (RFC 9849 section 6.1), which stand for thousands of hosts: that
+/// of Cloudflare's customers, and those of two public test sites.
+const PUBLIC_NAMES: &[&str] = &["cloudflare-ech.com", "cover.defo.ie", "public.tls-ech.dev"];
 
 /// A host name as criteria and the catalogue compare it: lower case, without a port or final dots.
 /// `None` unless it is made of letters, digits, `-`, `_`, `.` and visible characters beyond ASCII
@@ -223,6 +248,30 @@ mod tests {
         assert_eq!(host_name(&[b'a'; 254]), None);
         let grows = "\u{23a}".repeat(126); // two bytes each, three in lower case
         assert_eq!(host_name(grows.as_bytes()), None);
+    }
+
+    #[test]
+    fn a_public_name_is_no_host_of_its_own() {
+        static TLS: Protocol = Protocol { id: 91, name: "TLS", category: "networking", ports: &[] };
+        let facts = |host: &str, details| Facts {
+            host: host_name(host.as_bytes()),
+            details,
+            ..Facts::of(&TLS)
+        };
+        let ech = || vec![Detail::TlsEch(0xfe0d)];
+        assert_eq!(facts("cloudflare-ech.com", ech()).own_host(), None);
+        assert_eq!(facts("cloudflare-ech.com", vec![]).own_host(), Some("cloudflare-ech.com"));
+        assert_eq!(facts("www.example.org", ech()).own_host(), Some("www.example.org"));
+        for (name, host) in [
+            ("WWW.example.org", Some("www.example.org")),
+            ("*.example.org", Some("example.org")),
+            ("www.*.example.org", None),
+            ("Some Device 7.1", None),
+            ("router", None),
+        ] {
+            let certified = facts("", vec![Detail::TlsServerCn(name.into())]).certified_host();
+            assert_eq!(certified.as_deref(), host, "{name}");
+        }
     }
 
     #[test]

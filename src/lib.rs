@@ -15,6 +15,7 @@ pub mod net; // rank 0
 pub mod spelling; // rank 0
 pub mod time; // rank 0
 
+pub mod aged; // rank 1
 pub mod app; // rank 1
 pub mod criteria; // rank 1
 pub mod effect; // rank 1
@@ -35,6 +36,7 @@ pub mod target; // rank 2
 
 pub mod hints; // rank 3
 pub mod policy; // rank 3
+pub mod swarm; // rank 3
 
 pub mod config; // rank 4
 pub mod record; // rank 4

@@ -30,6 +30,18 @@ pub struct Datagram<'a> {
     pub bytes: &'a [u8],
 }
 
+/// What dissectors need not find out unless somebody asks for it: it costs much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wants {
+    /// Fingerprints of clients (JA4): two hashes for each TLS hello.
+    pub fingerprints: bool,
+}
+
+impl Wants {
+    /// All there is.
+    pub const ALL: Wants = Wants { fingerprints: true };
+}
+
 /// What is known of a flow's payload so far.
 #[derive(Debug, Clone, Copy)]
 pub struct Prefix<'a> {
@@ -41,6 +53,8 @@ pub struct Prefix<'a> {
     pub from_start: bool,
     /// No more bytes will come: answer with what there is.
     pub last_call: bool,
+    /// What is asked for.
+    pub wants: Wants,
     bytes: [&'a [u8]; 2],
     chunks: &'a [Chunk],
 }
@@ -53,7 +67,8 @@ impl<'a> Prefix<'a> {
         bytes: [&'a [u8]; 2],
         chunks: &'a [Chunk],
     ) -> Self {
-        Prefix { transport, ends, from_start: true, last_call: false, bytes, chunks }
+        let wants = Wants::ALL;
+        Prefix { transport, ends, from_start: true, last_call: false, wants, bytes, chunks }
     }
 
     /// What the flow's originator sent: TCP in sequence; datagrams one behind the other.

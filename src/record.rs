@@ -45,6 +45,7 @@ pub fn flow(view: &View<'_>) -> Value {
     put("category", categories(view));
     put("detection_guessed", detection.guessed.into());
     put("detection_updated", detection.updated.into());
+    put("detection_source", detection.source().name().into());
     put("detection_packets", detection.packets.into());
     put("dhc_hit", detection.hint.is_some().into());
     if let Some(hint) = &detection.hint {

@@ -338,9 +338,11 @@ fn inside_filter() {
         }
     };
     filter.attach(&capture).unwrap();
-    let mut passes = |from: Endpoint, to: Endpoint, flags: Option<u8>| {
-        passes(&mut sender, &mut capture, (from, to), flags, b"x")
+    let mut carries = |from: Endpoint, to: Endpoint, flags: Option<u8>, payload: &[u8]| {
+        passes(&mut sender, &mut capture, (from, to), flags, payload)
     };
+    let mut passes =
+        |from: Endpoint, to: Endpoint, flags: Option<u8>| carries(from, to, flags, b"x");
     let mut dropped = 0;
     for (lan, far) in [("192.0.2.1", "198.51.100.7"), ("2001:db8::1", "2001:db8:1::7")] {
         let end = |addr: &str, port| Endpoint { addr: addr.parse().unwrap(), port };
@@ -349,7 +351,7 @@ fn inside_filter() {
             let neighbour = end(far, 444);
             let flow = FiveTuple { transport, source, destination };
             assert!(passes(source, destination, ordinary), "{flow}: not known");
-            filter.silence(&flow);
+            filter.silence(&flow, 0);
             for (from, to) in [(source, destination), (destination, source)] {
                 assert!(passes(from, to, ordinary), "{from} > {to}: the first sign of life");
                 assert!(!passes(from, to, ordinary), "{from} > {to}: silenced");
@@ -371,11 +373,26 @@ fn inside_filter() {
         }
     }
     assert_eq!((filter.dropped(), filter.refused()), (dropped, 0));
+    for (lan, far, ordinary) in
+        [("192.0.2.1", "198.51.100.7", ACK), ("2001:db8::1", "2001:db8:1::7", None)]
+    {
+        let end = |addr: &str| Endpoint { addr: addr.parse().unwrap(), port: 7 };
+        let (source, destination) = (end(lan), end(far));
+        let transport = if ordinary == ACK { Transport::Tcp } else { Transport::Udp };
+        let flow = FiveTuple { transport, source, destination };
+        filter.silence(&flow, 400);
+        assert!(carries(source, destination, ordinary, b"x"), "the sign of life");
+        for (len, wanted) in [(1, false), (100, true), (300, true), (400, false), (1000, false)] {
+            let payload = vec![0; len];
+            assert_eq!(carries(source, destination, ordinary, &payload), wanted, "{len} bytes");
+        }
+        filter.resume(&flow);
+    }
     // Both ways of 64 flows of a family have room, and no more.
     for port in 1..=65 {
         let end = |addr: &str| Endpoint { addr: addr.parse().unwrap(), port };
         let (source, destination) = (end("192.0.2.1"), end("198.51.100.7"));
-        filter.silence(&FiveTuple { transport: Transport::Udp, source, destination });
+        filter.silence(&FiveTuple { transport: Transport::Udp, source, destination }, 0);
     }
     assert_eq!(filter.refused(), 2);
 }

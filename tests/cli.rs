@@ -53,11 +53,42 @@ fn one_frame(link_type: u32) -> Vec<u8> {
     bytes
 }
 
-/// The lines of flows among the output.
-fn flows(output: &Output) -> Vec<Value> {
+/// The lines of one type among the output.
+fn lines_of(output: &Output, kind: &str) -> Vec<Value> {
     let lines = text(&output.stdout).lines();
     let lines: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
-    lines.into_iter().filter(|line| line["type"] == "flow").collect()
+    lines.into_iter().filter(|line| line["type"] == kind).collect()
+}
+
+/// The lines of flows among the output.
+fn flows(output: &Output) -> Vec<Value> {
+    lines_of(output, "flow")
+}
+
+/// The same packets as in `effects.txt`, counted from 1 in each capture.
+#[test]
+fn set_changes_name_the_packet_that_caused_them() {
+    let effects = fs::read_to_string(root().join("tests/pcap/effects.txt")).unwrap();
+    for name in ["bittorrent_tcp_v4.pcap", "bittorrent_http_tracker_v6.pcap"] {
+        let path = format!("tests/pcap/{name}");
+        let config = "docs/examples/headline.json";
+        let output = nfa(&["replay", "--config", config, &path]);
+        let changes = lines_of(&output, "set");
+        assert!(!changes.is_empty(), "{name}");
+        let (_, section) = effects.split_once(&format!("{name}\n")).unwrap();
+        let (section, _) = section.split_once("\n\n").unwrap();
+        let expected: Vec<&str> = section.lines().filter(|line| line.contains("packet ")).collect();
+        let found: Vec<String> = changes
+            .iter()
+            .map(|line| {
+                let sign = if line["change"] == "add" { "+" } else { "-" };
+                let (set, element) = (&line["set"], &line["element"]);
+                let (set, element) = (set.as_str().unwrap(), element.as_str().unwrap());
+                format!("  packet {}: {sign} {set} {element}", line["packet"])
+            })
+            .collect();
+        assert_eq!(found, expected, "{name}");
+    }
 }
 
 #[test]
@@ -246,7 +277,9 @@ fn flow_lines_have_the_names_of_the_format() {
         ] {
             assert!(flow[key].is_u64(), "{name}: {key} in {flow}");
         }
-        for key in ["local_ip", "other_ip", "other_type", "local_mac", "other_mac"] {
+        for key in
+            ["local_ip", "other_ip", "other_type", "local_mac", "other_mac", "detection_source"]
+        {
             assert!(flow[key].is_string(), "{name}: {key} in {flow}");
         }
         for key in ["local_origin", "detection_guessed", "detection_updated", "dhc_hit"] {

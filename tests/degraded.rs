@@ -29,6 +29,13 @@ const LESS: &[(&str, &str)] = &[
     ("NFS", "RPC"),
     // The STUN that opens a call is cut, its media follow.
     ("STUN", "RTP"),
+    // The TLS to which they change comes too late, or is cut.
+    ("SMTP/S", "SMTP"),
+    ("IMAP/S", "IMAP"),
+    ("POP3/S", "POP3"),
+    ("FTP/S", "FTP/C"),
+    // The same, with a discovery of its own.
+    ("Discord", "RTP"),
 ];
 /// Flows without an answer that damage gives one, and a right one.
 const MORE: &[(&str, &str)] = &[

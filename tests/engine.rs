@@ -10,6 +10,7 @@ use nfa::app::Catalogue;
 use nfa::config;
 use nfa::effect::Effect;
 use nfa::engine::{Engine, Frames, Limits, Output, Reason, UNWANTED_AFTER};
+use nfa::facts::Detail;
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::lists::Lists;
@@ -393,10 +394,11 @@ fn memory_for_first_bytes_is_bounded() {
 fn frames_of_decided_flows_become_unwanted_and_wanted_again_at_the_end() {
     let limits = Limits { unwanted_after: Some(UNWANTED_AFTER), ..Limits::default() };
     let mut world = World::new(r#"{"version": 1}"#, limits);
-    let (client, web, resolver) = ("192.168.1.10:40000", "203.0.113.9:6881", "192.168.1.1:53");
+    let (client, web, resolver) = ("192.168.1.10:40000", "203.0.113.9:22", "192.168.1.1:53");
     world.tcp(client, web, TcpFlags::SYN, b"");
-    world.tcp(client, web, TcpFlags::ACK, &handshake());
-    for _ in 2..UNWANTED_AFTER {
+    world.tcp(client, web, TcpFlags::ACK, b"SSH-2.0-OpenSSH_9.2\r\n");
+    world.tcp(web, client, TcpFlags::ACK, b"SSH-2.0-OpenSSH_9.2\r\n");
+    for _ in 3..UNWANTED_AFTER {
         assert_eq!(world.output.frames, [], "too early");
         world.tcp(web, client, TcpFlags::ACK, b"x");
     }
@@ -413,4 +415,58 @@ fn frames_of_decided_flows_become_unwanted_and_wanted_again_at_the_end() {
     world.tcp(client, web, TcpFlags::RST, b"");
     world.wait(10);
     assert_eq!(world.output.frames, [Frames::Wanted(flow)]);
+}
+
+#[test]
+fn of_bittorrent_full_frames_become_unwanted_and_short_ones_still_teach() {
+    let limits = Limits { unwanted_after: Some(UNWANTED_AFTER), ..Limits::default() };
+    let mut world = World::new(r#"{"version": 1}"#, limits);
+    world.tcp(CLIENT, PEER, TcpFlags::SYN, b"");
+    world.tcp(CLIENT, PEER, TcpFlags::ACK, &handshake());
+    for packets in 2.. {
+        world.tcp(PEER, CLIENT, TcpFlags::ACK, b"x");
+        if let Some(told) = world.output.frames.pop() {
+            assert!(matches!(told, Frames::Hushed(_)), "{told:?}");
+            assert!(packets > UNWANTED_AFTER, "its first packets are all read");
+            return;
+        }
+        assert!(packets < 1000, "it never was");
+    }
+}
+
+/// Whether the engine makes the fingerprint of a client of TLS, DTLS and QUIC.
+fn fingerprints(configuration: &str, limits: Limits) -> Vec<bool> {
+    let sample = |name: &str| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples/dissect");
+        std::fs::read(format!("{folder}/{name}.bin")).unwrap()
+    };
+    let mut world = World::new(configuration, limits);
+    let (client, server) = ("192.168.1.5:40000", "203.0.113.9:443");
+    world.tcp(client, server, TcpFlags::ACK, &sample("tls13-client"));
+    world.tcp(server, client, TcpFlags::ACK, &sample("tls13-server"));
+    world.udp("192.168.1.5:40001", "203.0.113.9:4433", &sample("dtls12"));
+    world.udp("192.168.1.5:40002", server, &sample("quic-v1-client"));
+    let mut flows: Vec<_> = world.engine.flows().iter().map(|(_, flow)| flow).collect();
+    flows.sort_by_key(|flow| flow.first_seen);
+    let facts = flows.into_iter().map(|flow| flow.detection.facts.as_deref().unwrap());
+    facts
+        .map(|facts| {
+            assert!(facts.host.is_some());
+            facts.details.iter().any(|detail| matches!(detail, Detail::TlsJa4(_)))
+        })
+        .collect()
+}
+
+#[test]
+fn fingerprints_are_made_where_they_are_asked_for() {
+    let action = |criteria: &str| {
+        format!(r#"{{ "actions": {{ "a": {{ "criteria": "{criteria}", "targets": [] }} }} }}"#)
+    };
+    let none = Limits::default();
+    assert_eq!(fingerprints(&action("protocol == 'tls';"), none), [false; 3]);
+    assert_eq!(fingerprints(&action("tls_ja4 == 't13d';"), none), [true; 3]);
+    let kept = Limits { keep_ended: true, ..none };
+    assert_eq!(fingerprints(&action("protocol == 'tls';"), kept), [true; 3]);
+    let exempt = r#"{ "actions": {}, "exemptions": ["tls_ja4 == 't13d';"] }"#;
+    assert_eq!(fingerprints(exempt, none), [true; 3]);
 }

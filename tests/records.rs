@@ -41,6 +41,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("detected_protocol", "number"),
     ("detected_protocol_name", "text"),
     ("detection_guessed", "flag"),
+    ("detection_source", "text"), // our own
     ("detection_updated", "flag"),
     ("detection_packets", "number"),
     ("dhc_hit", "flag"),

@@ -13,13 +13,28 @@ use nfa::dissect::ALL;
 fn every_dissector_in_the_folder_is_registered() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/dissect");
     let mut declared = BTreeSet::new();
+    let stem = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let mut note = |path: &Path, name: String| {
+        if fs::read_to_string(path).unwrap().contains(": Dissector =") {
+            declared.insert(name);
+        }
+    };
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let file = if path.is_dir() { path.join("mod.rs") } else { path };
-        let text = fs::read_to_string(file).unwrap();
-        if name != "mod" && text.contains(": Dissector =") {
-            declared.insert(name);
+        if !path.is_dir() {
+            if stem(&path) != "mod" {
+                note(&path, stem(&path));
+            }
+            continue;
+        }
+        // A folder's `mod.rs` has the folder's name, another file of it both.
+        for entry in fs::read_dir(&path).unwrap() {
+            let file = entry.unwrap().path();
+            let name = stem(&path);
+            note(
+                &file,
+                if stem(&file) == "mod" { name } else { format!("{name}-{}", stem(&file)) },
+            );
         }
     }
     let registered: BTreeSet<String> = ALL.iter().map(|d| d.name.to_owned()).collect();

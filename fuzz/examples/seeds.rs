@@ -70,6 +70,10 @@ impl Seeds {
             });
             let mut gathered = Gathered::default();
             let mut sequence = [0_u32; 2];
+            if transport == Transport::Tcp {
+                gathered.open(Direction::Original, u32::MAX);
+                gathered.open(Direction::Reply, u32::MAX);
+            }
             for (direction, chunk) in chunks {
                 let sequence = &mut sequence[direction.index()];
                 if transport == Transport::Tcp {
@@ -89,6 +93,9 @@ impl Seeds {
             self.add("dissector", &[&[u8::try_from(number).unwrap()], &body[..]].concat());
             if ["tls", "quic", "dns", "http", "bittorrent"].contains(&dissector.name) {
                 self.add(dissector.name, &body);
+            }
+            if dissector.name == "bittorrent-encrypted" {
+                self.add("bittorrent", &body); // one target asks both
             }
         }
     }

@@ -40,7 +40,7 @@ const CONFIGS: [&str; 5] = [
         "yt": {"criteria": "app == 'youtube' || category == 'social-media';", "targets": ["p"]},
         "all": {"criteria": "*", "targets": ["a", "m"], "priority": 9}},
       "exemptions": ["protocol == 'dns';"]}"#,
-    r#"{"timezone": "CET-1CEST,M3.5.0,M10.5.0/3", "targets": {
+    r#"{"timezone": "CET-1CEST,M3.5.0,M10.5.0/3", "bittorrent": {"infer": "always"}, "targets": {
         "p": {"target_type": "ipset", "set_name": "p", "type": "hash:ip,port", "ttl": 1,
           "linger": 3},
         "a": {"target_type": "ipset", "set_name": "a"}},
@@ -48,7 +48,7 @@ const CONFIGS: [&str; 5] = [
         "any": {"criteria": "detection_complete;", "targets": ["p"], "halt_on_match": true,
           "time_of_day": [{"day": ["mon", "sun"], "time_start": "21:00", "time_end": "23:59"}]},
         "x": {"criteria": "detected_hostname == 'rx:[a-m]';", "targets": ["a"]}}}"#,
-    r#"{"reprocess_flows": false, "targets": {
+    r#"{"reprocess_flows": false, "bittorrent": {"from_syn": true}, "targets": {
         "p": {"target_type": "ipset", "set_name": "p", "type": "hash:ip,port", "ttl": 2147483}},
       "actions": {"any": {"criteria": "other_type == other_remote;", "targets": ["p"],
         "exemptions": ["ip_version == 6;"]}}}"#,
@@ -158,7 +158,8 @@ fn interfaces() -> Vec<Interface> {
 
 fn limits(choice: u32) -> Limits {
     let limits = Limits { keep_ended: true, ..Limits::default() };
-    let tight = Limits { flows_max: 6, gatherings_max: 2, hints_max: 3, ..limits };
+    let tight =
+        Limits { flows_max: 6, gatherings_max: 2, hints_max: 3, endpoints_max: 4, ..limits };
     let quick = Duration::from_secs(1);
     match choice & 3 {
         0 => tight,
@@ -222,6 +223,7 @@ pub fn replay(data: &[u8]) -> usize {
         ledger.take(&mut output.effects, evictions);
         ledger.check(&engine, evictions);
         assert!(engine.flows().len() <= limits.flows_max);
+        assert!(engine.swarm().len() <= usize::try_from(limits.endpoints_max).unwrap());
         let gatherings = engine.flows().iter().filter(|(_, f)| f.detection.gathering.is_some());
         assert!(gatherings.count() <= limits.gatherings_max);
         if now < Timestamp::from_micros(u64::MAX / 2) {

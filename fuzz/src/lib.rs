@@ -30,7 +30,7 @@ pub static TARGETS: &[Target] = &[
     Target { name: "quic", run: |data| flows::one("quic", data) },
     Target { name: "dns", run: |data| flows::one("dns", data) },
     Target { name: "http", run: |data| flows::one("http", data) },
-    Target { name: "bittorrent", run: |data| flows::one("bittorrent", data) },
+    Target { name: "bittorrent", run: bittorrent },
     Target { name: "tcp_prefix", run: stores::tcp_prefix },
     Target { name: "hints", run: stores::hints },
     Target { name: "criteria", run: texts::criteria },
@@ -41,6 +41,12 @@ pub static TARGETS: &[Target] = &[
     Target { name: "control", run: control::control },
     Target { name: "engine", run: engine::engine },
 ];
+
+/// All that knows BitTorrent, with the same input.
+fn bittorrent(data: &[u8]) {
+    flows::one("bittorrent", data);
+    flows::one("bittorrent-encrypted", data);
+}
 
 /// Runs one input through the target of that name.
 pub fn run(name: &str, data: &[u8]) {

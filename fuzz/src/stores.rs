@@ -170,7 +170,7 @@ pub fn hints(data: &[u8]) {
         assert!(hints.len() <= most);
     }
     let counters = hints.counters();
-    let there = u64::try_from(hints.len()).unwrap();
+    let there = u32::try_from(hints.len()).unwrap();
     assert_eq!(counters.inserted, counters.evicted + counters.expired + there);
 }
 

@@ -14,9 +14,14 @@ pub(super) const SIGN_OF_LIFE_NS: u64 = 5_000_000_000;
 pub(super) const KEY_V4_BYTES: usize = 4 + 4 + 2 + 2 + 4;
 /// The same of IPv6.
 pub(super) const KEY_V6_BYTES: usize = 16 + 16 + 2 + 2 + 4;
-/// Bytes of a flow's value: when a packet of it was last let through, CLOCK_MONOTONIC in ns; bytes
-/// and number of those dropped since the entry was made. Each has 64 bits.
-pub(super) const VALUE_BYTES: usize = 24;
+/// Bytes of a flow's value, in numbers of 64 bits: when a packet of it was last let through,
+/// CLOCK_MONOTONIC in ns; the size in bytes from which frames are dropped; bytes and number of
+/// those dropped since the entry was made.
+pub(super) const VALUE_BYTES: usize = 32;
+
+/// Frames of fewer bytes carry next to nothing behind their headers, and are dropped whatever the
+/// flow's value says.
+pub(super) const TINY_FRAME: i32 = 100;
 
 /// Registers, by their role here. R0 holds results, R1 to R5 arguments; calls leave R6 to R10.
 const RESULT: u8 = 0;
@@ -57,10 +62,10 @@ const MAP_LOOKUP_ELEM: i32 = 1;
 const KTIME_GET_NS: i32 = 5;
 const SKB_LOAD_BYTES: i32 = 26;
 
-/// `struct __sk_buff`: the field `protocol`, an ethertype in network order.
-const SKB_PROTOCOL: i16 = 16;
-/// The same: the field `len`, in bytes, with the Ethernet header.
+/// `struct __sk_buff`: the length of the frame.
 const SKB_LEN: i16 = 0;
+/// The field `protocol`, an ethertype in network order.
+const SKB_PROTOCOL: i16 = 16;
 /// LD_IMM64 whose immediate is a descriptor of a map: BPF_PSEUDO_MAP_FD.
 const MAP_FD: u8 = 1;
 
@@ -81,6 +86,7 @@ const SCRATCH: i16 = -8;
 enum Label {
     V6,
     Found,
+    Sized,
     Young,
     Drop,
     Pass,
@@ -191,7 +197,8 @@ fn wire16(value: u16) -> i32 {
 }
 
 /// The filter of Ethernet frames: drops those of flows in the two maps (descriptors), passes
-/// everything else, and of a flow in a map its SYN, FIN and RST and a packet now and then. What it
+/// everything else, and of a flow in a map its SYN, FIN and RST, a packet now and then, and frames
+/// that are smaller than the flow's entry says but not tiny. What it
 /// does not understand (fragments, options, extension headers, tags in the frame) it passes.
 /// `counter` is an array of one 64-bit number: frames dropped.
 pub(super) fn flow_filter(map_v4: i32, map_v6: i32, counter: i32, snaplen: i32) -> Vec<Insn> {
@@ -239,7 +246,7 @@ pub(super) fn flow_filter(map_v4: i32, map_v6: i32, counter: i32, snaplen: i32) 
     p.label(Label::Found);
     p.jump(JEQ_IMM, RESULT, 0, Label::Pass);
     p.mov(VALUE, RESULT);
-    p.jump(JEQ_IMM, TRANSPORT, UDP, Label::Young);
+    p.jump(JEQ_IMM, TRANSPORT, UDP, Label::Sized);
     p.jump(JNE_IMM, TRANSPORT, TCP, Label::Pass);
     p.mov(ARG2, L4_OFFSET);
     p.push(ADD_IMM, ARG2, 0, 0, 13); // flags, RFC 9293 section 3.1
@@ -247,6 +254,13 @@ pub(super) fn flow_filter(map_v4: i32, map_v6: i32, counter: i32, snaplen: i32) 
     p.load(LDX_B, RESULT, FRAME, SCRATCH);
     p.push(AND_IMM, RESULT, 0, 0, 0x07); // FIN, SYN, RST
     p.jump(JNE_IMM, RESULT, 0, Label::Pass);
+
+    p.label(Label::Sized);
+    p.load(LDX_W, RESULT, CONTEXT, SKB_LEN);
+    p.load(LDX_DW, ARG1, VALUE, 8);
+    p.jump_at_least(RESULT, ARG1, Label::Young);
+    p.set(ARG1, TINY_FRAME);
+    p.jump_at_least(RESULT, ARG1, Label::Pass);
 
     p.label(Label::Young);
     p.call(KTIME_GET_NS);
@@ -261,9 +275,9 @@ pub(super) fn flow_filter(map_v4: i32, map_v6: i32, counter: i32, snaplen: i32) 
     p.label(Label::Drop);
     p.load(LDX_W, ARG1, CONTEXT, SKB_LEN);
     p.push(ADD_IMM, ARG1, 0, 0, -ETHERNET_BYTES);
-    p.push(ATOMIC_ADD_DW, VALUE, ARG1, 8, 0);
-    p.set(ARG1, 1);
     p.push(ATOMIC_ADD_DW, VALUE, ARG1, 16, 0);
+    p.set(ARG1, 1);
+    p.push(ATOMIC_ADD_DW, VALUE, ARG1, 24, 0);
     p.push(ST_W, FRAME, 0, SCRATCH, 0);
     p.look_up(counter, SCRATCH);
     let counted = p.code.len() + 3;

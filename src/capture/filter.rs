@@ -108,11 +108,14 @@ impl FlowFilter {
     }
 
     /// Frames of this flow are not wanted any more, either way, but for SYN, FIN, RST and a sign
-    /// of life every five seconds.
-    pub fn silence(&mut self, flow: &FiveTuple) {
+    /// of life every five seconds; and for those of fewer than `below` bytes that carry something.
+    pub fn silence(&mut self, flow: &FiveTuple, below: u16) {
         for (map, key) in self.keys(flow) {
             // Never let through so far: the next packet is.
-            let value = [0u8; bpf::VALUE_BYTES];
+            let mut value = [0u8; bpf::VALUE_BYTES];
+            if let Some(size) = value.get_mut(8..16) {
+                size.copy_from_slice(&u64::from(below).to_ne_bytes());
+            }
             if change(MAP_UPDATE_ELEM, map, &key, Some(value)).is_err() {
                 self.refused = self.refused.wrapping_add(1);
             }
@@ -134,7 +137,7 @@ impl FlowFilter {
         for ((map, key), of) in self.keys(flow).into_iter().zip(&mut found) {
             let mut value = [0u64; bpf::VALUE_BYTES / 8];
             if read(map, &key, &mut value).is_ok() {
-                let [_, bytes, packets] = value;
+                let [_, _, bytes, packets] = value;
                 *of = Unread { packets, bytes };
             }
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use nfa::config::Severity;
 use nfa::control::{explanation, reason, seen_on};
 use nfa::engine::{Ended, Engine};
+use nfa::flow::{Detection, Evidence, Known, Source};
 use nfa::policy::{Obstacle, View};
 
 use super::options::{Options, UsageError};
@@ -144,8 +145,7 @@ fn head(out: &mut dyn Write, view: &View<'_>) -> std::io::Result<()> {
     }
     writeln!(out, ", seen on {}", seen_on(view))?;
     let protocol = view.protocol().map_or("unknown protocol", |protocol| protocol.name);
-    let guessed = if flow.detection.guessed { " (by its port)" } else { "" };
-    write!(out, "  {protocol}{guessed}")?;
+    write!(out, "  {protocol}{}", told_by(&flow.detection))?;
     match view.app() {
         Some(app) => write!(out, ", {} ({})", app.tag, app.category.tag)?,
         None => write!(out, ", no application")?,
@@ -159,4 +159,16 @@ fn head(out: &mut dyn Write, view: &View<'_>) -> std::io::Result<()> {
     let other_type = flow.sides.other_type.name();
     let (local, other) = (flow.local().addr, flow.other().addr);
     writeln!(out, "\n  local {local}, other {other} ({other_type})")
+}
+
+/// What the protocol was told by, unless by content.
+fn told_by(detection: &Detection) -> &'static str {
+    match (detection.source(), detection.evidence) {
+        (Source::Unknown | Source::Content, _) => "",
+        (Source::Port, _) => " (by its port)",
+        (_, Evidence::Swarm(Known::Told)) => " (swarm: others say that the other end is a peer)",
+        (_, Evidence::Swarm(Known::Proven)) => " (swarm: the other end spoke it before)",
+        (_, Evidence::Swarm(Known::Port)) => " (swarm: the local port is a client's)",
+        _ => " (inferred: its shape, and the host speaks it)",
+    }
 }

@@ -102,6 +102,9 @@ pub fn engine(
     if let Some(flows_max) = options.max_flows.or(config.flows_max) {
         limits.flows_max = flows_max;
     }
+    if let Some(endpoints_max) = config.bittorrent.endpoints_max {
+        limits.endpoints_max = endpoints_max;
+    }
     if options.no_expiry {
         limits.idle = None;
     }
@@ -136,9 +139,11 @@ impl Replay<'_> {
         let mut output = Output::default();
         let mut refused: BTreeMap<&'static str, u32> = BTreeMap::new();
         let (mut last, mut next_tick) = (Timestamp::ZERO, Timestamp::ZERO);
+        let mut number = 0u64;
         loop {
             match file.next_frame() {
                 Ok(Some(frame)) => {
+                    number = number.saturating_add(1);
                     last = last.max(frame.at);
                     if last >= next_tick {
                         engine.tick(last, &mut output);
@@ -159,7 +164,7 @@ impl Replay<'_> {
                             }
                         }
                     }
-                    self.write(&engine, &mut output, last)?;
+                    self.write(&engine, &mut output, last, number)?;
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -170,9 +175,9 @@ impl Replay<'_> {
             progress.step(path, &file);
         }
         engine.finish(&mut output);
-        self.write(&engine, &mut output, last)?;
+        self.write(&engine, &mut output, last, number)?;
         progress.clear();
-        self.summary.add_capture(engine.counters(), &refused);
+        self.summary.add_capture(&engine, &refused);
         Ok(())
     }
 
@@ -181,11 +186,13 @@ impl Replay<'_> {
         eprintln!("nfa: {message}");
     }
 
+    /// Tells what the capture's packet of this number, counted from 1, brought about.
     fn write(
         &mut self,
         engine: &Engine,
         output: &mut Output,
         now: Timestamp,
+        number: u64,
     ) -> Result<(), Failure> {
         output.questions.clear(); // a capture has no connection tracking
         if let Some(tell) = self.tell {
@@ -198,8 +205,11 @@ impl Replay<'_> {
         for effect in output.effects.drain(..) {
             self.summary.add_effect(engine, &effect);
             if !self.options.quiet
-                && let Some(line) = change(engine, &effect, now)
+                && let Some(mut line) = change(engine, &effect, now)
             {
+                if let Value::Object(line) = &mut line {
+                    line.insert("packet".to_owned(), number.into());
+                }
                 writeln!(self.out, "{line}")?;
             }
         }

@@ -15,7 +15,7 @@ use nfa::capture::{
 use nfa::config::{Config, INTERFACE_DEFAULT, Severity};
 use nfa::control::{Findings, Rates, Server};
 use nfa::effect::SetId;
-use nfa::engine::{Engine, Frames, Limits, Output, Question, UNWANTED_AFTER};
+use nfa::engine::{Engine, Frames, LESSON_BELOW, Limits, Output, Question, UNWANTED_AFTER};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::net::Network;
@@ -114,6 +114,9 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     let mut limits = Limits::default();
     if let Some(flows_max) = options.max_flows.or(config.flows_max) {
         limits.flows_max = flows_max;
+    }
+    if let Some(endpoints_max) = config.bittorrent.endpoints_max {
+        limits.endpoints_max = endpoints_max;
     }
     let filter = load_filter(limits.flows_max, &mut log);
     limits.unwanted_after = filter.is_some().then_some(UNWANTED_AFTER);
@@ -378,7 +381,8 @@ impl Daemon {
         for frames in self.output.frames.drain(..) {
             let Some(filter) = &mut self.filter else { continue };
             match frames {
-                Frames::Unwanted(flow) => filter.silence(&flow),
+                Frames::Unwanted(flow) => filter.silence(&flow, 0),
+                Frames::Hushed(flow) => filter.silence(&flow, LESSON_BELOW),
                 Frames::Wanted(flow) => filter.resume(&flow),
             }
         }
@@ -594,6 +598,26 @@ impl Daemon {
                 counters.named,
                 counters.unknown,
                 counters.evicted,
+            ),
+        );
+        let (hints, swarm) = (self.engine.hints(), self.engine.swarm());
+        let known = swarm.counters();
+        self.log.write(
+            Level::Info,
+            &format!(
+                "{} DNS answers remembered; BitTorrent: {} endpoints remembered ({} told, {} \
+                 proven, {} local ports so far; {} evicted, {} expired), {} flows named by swarm, \
+                 {} inferred, {} contradicted",
+                hints.len(),
+                swarm.len(),
+                known.told,
+                known.proven,
+                known.ports,
+                known.evicted,
+                known.expired,
+                counters.by_swarm,
+                counters.inferred,
+                counters.contradicted,
             ),
         );
     }

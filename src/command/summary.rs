@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use nfa::effect::{Effect, Element};
-use nfa::engine::{Counters, Engine};
+use nfa::engine::Engine;
 use nfa::policy::View;
 
 /// Rows of applications that are shown; the rest is one row.
@@ -34,6 +34,7 @@ pub struct Summary {
     applications: BTreeMap<String, Row>,
     sets: BTreeMap<String, SetRow>,
     others: BTreeMap<&'static str, u32>,
+    learned: BTreeMap<&'static str, u32>,
     packets: u64,
     flows: u64,
     refused: BTreeMap<&'static str, u32>,
@@ -41,9 +42,27 @@ pub struct Summary {
 
 impl Summary {
     /// A capture is at its end.
-    pub fn add_capture(&mut self, counters: Counters, refused: &BTreeMap<&'static str, u32>) {
+    pub fn add_capture(&mut self, engine: &Engine, refused: &BTreeMap<&'static str, u32>) {
+        let counters = engine.counters();
         self.packets = self.packets.saturating_add(counters.packets.into());
         self.flows = self.flows.saturating_add(counters.flows.into());
+        let known = engine.swarm().counters();
+        for (what, count) in [
+            ("DNS answers learned", engine.hints().counters().inserted),
+            ("BitTorrent endpoints told", known.told),
+            ("BitTorrent endpoints proven", known.proven),
+            ("BitTorrent ports of clients", known.ports),
+            ("BitTorrent endpoints evicted", known.evicted),
+            ("BitTorrent endpoints expired", known.expired),
+            ("flows named by the swarm", counters.by_swarm),
+            ("flows inferred", counters.inferred),
+            ("of those contradicted later", counters.contradicted),
+        ] {
+            if count > 0 {
+                let sum = self.learned.entry(what).or_default();
+                *sum = sum.saturating_add(count);
+            }
+        }
         for (error, count) in refused {
             let sum = self.refused.entry(error).or_default();
             *sum = sum.saturating_add(*count);
@@ -105,6 +124,10 @@ impl Summary {
             }
         }
         for (position, (what, count)) in self.others.iter().enumerate() {
+            let above = if position == 0 { "\n" } else { "" };
+            writeln!(out, "{above}{what:<32} {count:>8}")?;
+        }
+        for (position, (what, count)) in self.learned.iter().enumerate() {
             let above = if position == 0 { "\n" } else { "" };
             writeln!(out, "{above}{what:<32} {count:>8}")?;
         }

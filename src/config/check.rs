@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Config, NamedTarget, Problem, Severity, schedule};
+use super::{Bittorrent, Config, NamedTarget, Problem, Severity, schedule};
 use crate::app::Catalogue;
 use crate::criteria::{self, Compiled, Criteria};
 use crate::interface::{Interface, InterfaceFilter, Role};
@@ -15,6 +15,7 @@ use crate::net::Network;
 use crate::policy::{Action, Policy, Vocabularies, schema};
 use crate::privacy::{Privacy, Treatment};
 use crate::spelling;
+use crate::swarm::Infer;
 use crate::target::{self, Context, LabelNames, Sets, Streams};
 use crate::zone::Zone;
 
@@ -24,6 +25,8 @@ const VERSION: u64 = 1;
 const KINDS_TO_COME: &[&str] = &["pftable"];
 /// Most flows a table may be made for.
 const FLOWS_MOST: u64 = 1 << 20;
+/// Most BitTorrent endpoints a table may be made for: 50 MB.
+const ENDPOINTS_MOST: u64 = 1 << 20;
 
 /// The key of the folder of address groups.
 pub(super) const ADDRESS_GROUPS: &str = "address_groups";
@@ -96,6 +99,7 @@ impl<'a> Check<'a> {
         // They were read before: criteria are about what they hold.
         root.text(ADDRESS_GROUPS);
         root.text(CATEGORY_LISTS);
+        self.config.bittorrent = root.child("bittorrent").map(bittorrent).unwrap_or_default();
         self.config.privacy = privacy(root);
         self.config.flows_max = root
             .number("flows_max", 16, FLOWS_MOST)
@@ -289,6 +293,17 @@ impl<'a> Check<'a> {
     fn not_yet(&mut self, path: String, what: String) {
         self.found.push((Severity::Warning, path, Problem::NotYet { what }));
     }
+}
+
+fn bittorrent(object: Object<'_>) -> Bittorrent {
+    let endpoints_max = object.number("endpoints_max", 16, ENDPOINTS_MOST);
+    let options = Bittorrent {
+        endpoints_max: endpoints_max.and_then(|most| u32::try_from(most).ok()),
+        from_syn: object.flag("from_syn", false),
+        infer: object.word("infer", Infer::WORDS).unwrap_or_default(),
+    };
+    object.report_unknown_keys();
+    options
 }
 
 /// What records say of people. A word that nobody understands means the most careful of them.

@@ -25,6 +25,7 @@ use crate::lists::{self, Folders, Lists};
 use crate::net::Network;
 use crate::policy::Policy;
 use crate::privacy::Privacy;
+use crate::swarm::Infer;
 use crate::target::{Sets, Streams, Target};
 use crate::zone::Zone;
 
@@ -50,6 +51,8 @@ pub struct Config {
     pub local_networks: Vec<Network>,
     /// Address groups and category lists.
     pub lists: Lists,
+    /// How BitTorrent is told where its content does not show it.
+    pub bittorrent: Bittorrent,
     /// Most live flows, if it says.
     pub flows_max: Option<usize>,
     /// Evaluate every live flow again after a reload.
@@ -62,6 +65,17 @@ pub struct Config {
     pub adopts: bool,
     /// Those that are filled so.
     pub adopted: Adopted,
+}
+
+/// How BitTorrent is told where its content does not show it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bittorrent {
+    /// Most endpoints remembered, if it says.
+    pub endpoints_max: Option<u32>,
+    /// A flow with a known endpoint has its name from its first packet, not its first payload.
+    pub from_syn: bool,
+    /// What becomes of flows that have no more than the shape of encrypted BitTorrent.
+    pub infer: Infer,
 }
 
 /// A target and its key in the configuration.

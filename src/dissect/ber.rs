@@ -2,6 +2,7 @@
 
 use crate::bytes::{Reader, Stop};
 use crate::dissect::Dissector;
+use crate::dissect::inner::{Start, starttls};
 use crate::dissect::sides::each;
 use crate::facts::{Facts, Protocol};
 use crate::net::Transport;
@@ -44,7 +45,7 @@ const SEQUENCE: u8 = 0x30;
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let stream = prefix.transport == Transport::Tcp;
-    each(prefix, |part| {
+    let facts = each(prefix, |part| {
         let mut reader = if stream { Reader::stream(part) } else { Reader::datagram(part) };
         let protocol = match reader.peek() {
             Some(SEQUENCE) if stream => ldap(&mut reader)?,
@@ -66,7 +67,29 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
             None => return Err(Stop::NeedMore),
         };
         Ok(Facts::of(protocol))
-    })
+    })?;
+    if !stream || *facts.protocol != LDAP {
+        return Ok(facts);
+    }
+    Ok(starttls(prefix, facts, &LDAP, prefix.both().map(behind_extended)))
+}
+
+/// Where TLS begins: behind an extended request, StartTLS if TLS follows it, and behind its answer
+/// (RFC 4511 section 4.14).
+fn behind_extended(side: &[u8]) -> Start {
+    let mut reader = Reader::stream(side);
+    let end = |reader: &mut Reader<'_>| {
+        reader.literal(&[SEQUENCE])?;
+        let length = length(reader)?;
+        let end = side.len().saturating_sub(reader.len()).saturating_add(length);
+        small(reader, INTEGER)?;
+        if matches!(reader.u8()?, 0x77 | 0x78) { Ok(end) } else { Err(Stop::NotMine) }
+    };
+    match end(&mut reader) {
+        Ok(end) => Start::of_tls(side, end),
+        Err(Stop::NeedMore) => Start::Awaited,
+        Err(_) => Start::Never,
+    }
 }
 
 /// A length of X.690 section 8.1.3: definite, of at most four bytes.

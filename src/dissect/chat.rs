@@ -2,7 +2,9 @@
 
 use crate::bytes::Stop;
 use crate::dissect::Dissector;
+use crate::dissect::inner::{Start, starttls};
 use crate::dissect::sides::{contains, each, line};
+use crate::dissect::tls::protocol::XMPPS;
 use crate::facts::{Facts, Protocol};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -39,12 +41,27 @@ const STREAM_MAX: usize = 1024;
 const LINES_MIN: usize = 2;
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| match side.first() {
+    let facts = each(prefix, |side| match side.first() {
         Some(b'<') => xmpp(side).map(|()| Facts::of(&XMPP)),
         Some(b'A'..=b'Z' | b'a'..=b'z' | b':') => irc(side).map(|()| Facts::of(&IRC)),
         Some(_) => Err(Stop::NotMine),
         None => Err(Stop::NeedMore),
-    })
+    })?;
+    if *facts.protocol != XMPP {
+        return Ok(facts);
+    }
+    Ok(starttls(prefix, facts, &XMPPS, prefix.both().map(behind_elements)))
+}
+
+/// Where TLS begins behind elements, RFC 6120 section 5.4.3.3: XML has no control characters, so a
+/// record behind the end of a tag is the change. Whoever logs in without it does so to the end.
+fn behind_elements(side: &[u8]) -> Start {
+    let record = side.windows(3).position(|bytes| bytes == [b'>', 0x16, 3]);
+    match record {
+        Some(before) => Start::At(before.saturating_add(1)),
+        None if contains(side, b"<auth ") || contains(side, b"<iq") => Start::Never,
+        None => Start::Awaited,
+    }
 }
 
 /// RFC 6120 section 4.7: a `stream` element in the namespace of streams.

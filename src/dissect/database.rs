@@ -2,6 +2,7 @@
 
 use crate::bytes::{Reader, Stop};
 use crate::dissect::Dissector;
+use crate::dissect::inner::{Start, starttls};
 use crate::dissect::sides::{each, line};
 use crate::facts::{Facts, Protocol};
 use crate::net::Transport;
@@ -33,7 +34,7 @@ pub static DATABASE: Dissector = Dissector {
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let questions = [mysql, pgsql, redis, mongodb, memcached];
-    each(prefix, |side| {
+    let facts = each(prefix, |side| {
         let mut stop = Stop::NotMine;
         for question in questions {
             match question(side) {
@@ -43,7 +44,39 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
             }
         }
         Err(stop)
-    })
+    })?;
+    let protocol = facts.protocol;
+    let start = match protocol {
+        mysql if *mysql == MYSQL => mysql_tls,
+        pgsql if *pgsql == PGSQL => pgsql_tls,
+        _ => return Ok(facts),
+    };
+    Ok(starttls(prefix, facts, protocol, prefix.both().map(start)))
+}
+
+/// Where TLS begins: the client's first packet is then only the head of its answer, 32 bytes long,
+/// with the flag CLIENT_SSL ("Protocol::SSLRequest"); the server's greeting is behind it at once.
+fn mysql_tls(side: &[u8]) -> Start {
+    match side {
+        [low, middle, high, 0, ..] => {
+            let length = u32::from_le_bytes([*low, *middle, *high, 0]);
+            let end = usize::try_from(length).ok().and_then(|length| length.checked_add(4));
+            end.map_or(Start::Never, |end| Start::of_tls(side, end))
+        }
+        [32, 0, 0, 1, _, flags, ..] if flags & 8 != 0 => Start::of_tls(side, 36),
+        [_, _, _, 1, ..] => Start::Never,
+        _ => Start::Awaited,
+    }
+}
+
+/// Where TLS begins: behind SSLRequest, and behind the one byte that answers it (section 54.2.10).
+fn pgsql_tls(side: &[u8]) -> Start {
+    match side {
+        [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f, ..] => Start::of_tls(side, 8),
+        [b'S', ..] => Start::of_tls(side, 1),
+        [] => Start::Awaited,
+        _ => Start::Never,
+    }
 }
 
 type Answer = Result<&'static Protocol, Stop>;

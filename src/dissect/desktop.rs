@@ -2,6 +2,7 @@
 
 use crate::bytes::{Reader, Stop};
 use crate::dissect::Dissector;
+use crate::dissect::inner::{Start, starttls};
 use crate::dissect::sides::each;
 use crate::facts::{Facts, Protocol};
 use crate::net::Transport;
@@ -31,7 +32,7 @@ const OPTIONS_MIN: usize = 3;
 const IAC: u8 = 0xff;
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
+    let facts = each(prefix, |side| {
         let protocol = match side.first() {
             Some(3) => rdp(side).map(|()| &RDP),
             Some(b'R') => vnc(side).map(|()| &VNC),
@@ -40,7 +41,17 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
             None => Err(Stop::NeedMore),
         }?;
         Ok(Facts::of(protocol))
-    })
+    })?;
+    if *facts.protocol != RDP {
+        return Ok(facts);
+    }
+    // MS-RDPBCGR 5.4.5: behind request and confirm comes TLS, if it was agreed on. A hello then
+    // names the host; there is no other name for RDP in TLS.
+    let starts = prefix.both().map(|side| match side {
+        [3, 0, high, low, ..] => Start::of_tls(side, u16::from_be_bytes([*high, *low]).into()),
+        _ => Start::Awaited,
+    });
+    Ok(starttls(prefix, facts, &RDP, starts))
 }
 
 /// TPKT, an X.224 connection request or confirm, and in it a cookie or the negotiation of RDP.

@@ -57,13 +57,13 @@ mod tests {
     fn certificate_requests_and_answers_are_told() {
         let question = b"\x012\x0ddnscrypt-cert\x07example\x03org\0\0\x10\0\x01";
         let request = join(&[HEADER, question]);
-        udp(40000, 443).original(&request).survives("DNSCrypt");
-        udp(40000, 53).original(&request).survives("DNSCrypt");
+        udp(40000, 443).original(&request).survives_as("DNSCrypt", "DNS");
+        udp(40000, 53).original(&request).survives_as("DNSCrypt", "DNS");
         let length = u8::try_from(request.len()).unwrap();
-        tcp(40000, 443).original(join(&[&[0, length], &request])).survives("DNSCrypt");
+        tcp(40000, 443).original(join(&[&[0, length], &request])).survives_as("DNSCrypt", "DNS");
         let answer = join(&[b"r6fnvWj8", &[7; 120]]);
-        udp(40000, 443).original([9; 512]).reply(&answer).survives("DNSCrypt");
-        tcp(40000, 443).reply(join(&[&[0, 128], &answer])).survives("DNSCrypt");
+        udp(40000, 443).original([9; 512]).reply(&answer).survives_as("DNSCrypt", "DNS");
+        tcp(40000, 443).reply(join(&[&[0, 128], &answer])).survives_as("DNSCrypt", "DNS");
     }
 
     #[test]

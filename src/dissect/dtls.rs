@@ -78,7 +78,9 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let hello = ClientHello::parse(&hello, complete, Carrier::Datagram)?;
     facts.details.push(Detail::TlsVersion(hello.version()));
     hello.tell(&mut facts);
-    facts.details.extend(ja4(&hello, Carrier::Datagram).map(Detail::TlsJa4));
+    if prefix.wants.fingerprints {
+        facts.details.extend(ja4(&hello, Carrier::Datagram).map(Detail::TlsJa4));
+    }
     Ok(facts)
 }
 

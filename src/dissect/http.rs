@@ -7,6 +7,7 @@ use crate::net::{Direction, Transport};
 use crate::prefix::Prefix;
 
 use super::Dissector;
+use super::inner::{Start, tunnel};
 
 /// HTTP/1 in the clear.
 pub static PROTOCOL: Protocol = Protocol {
@@ -100,7 +101,30 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         _ if prefix.last_call => return Err(Stop::NotMine),
         _ => return Err(Stop::NeedMore),
     };
-    request(prefix.sent(client), prefix.last_call)
+    let facts = request(prefix.sent(client), prefix.last_call)?;
+    if *facts.protocol != CONNECT {
+        return Ok(facts);
+    }
+    Ok(tunnel(prefix, facts, prefix.both().map(behind_head)))
+}
+
+/// Where a tunnel begins: behind CONNECT, and behind the answer that agrees (RFC 9110 section
+/// 9.3.6). A proxy that wants a password first answers 407 and is asked again.
+fn behind_head(side: &[u8]) -> Start {
+    let mut rest = Reader::stream(side);
+    let refuses = side.starts_with(b"HTTP/1.") && side.get(9) != Some(&b'2');
+    if refuses {
+        return if side.get(9..12) == Some(b"407") { Start::Awaited } else { Start::Never };
+    }
+    for _ in 0..LINES_MAX {
+        match line(&mut rest) {
+            None => return Start::Awaited,
+            Some([]) if rest.rest().starts_with(b"CONNECT ") => {}
+            Some([]) => return Start::At(side.len().saturating_sub(rest.len())),
+            Some(_) => {}
+        }
+    }
+    Start::Never
 }
 
 /// What one side's first bytes are.
@@ -176,8 +200,10 @@ fn request(bytes: &[u8], last_call: bool) -> Result<Facts, Stop> {
     let (protocol, authority, path) = if line.method == b"CONNECT" {
         (&CONNECT, Some(line.target), line.target)
     } else if let Some(rest) = after_scheme(line.target) {
-        let end = rest.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(rest.len());
-        (&PROXY, rest.get(..end), rest)
+        let end = rest.iter().position(|byte| b"/?#".contains(byte));
+        // Of a cut line the authority may be a part: `example.co` is another's name.
+        let end = end.or(if line.cut { None } else { Some(rest.len()) });
+        (&PROXY, end.and_then(|end| rest.get(..end)), rest)
     } else {
         (if headers.websocket { &WEBSOCKET } else { &PROTOCOL }, None, line.target)
     };
@@ -195,6 +221,8 @@ fn request(bytes: &[u8], last_call: bool) -> Result<Facts, Stop> {
 struct Line<'a> {
     method: &'a [u8],
     target: &'a [u8],
+    /// The target's end is missing.
+    cut: bool,
 }
 
 impl<'a> Line<'a> {
@@ -206,7 +234,7 @@ impl<'a> Line<'a> {
         let front = front.strip_suffix(b"HTTP/1.").ok_or(Stop::NotMine)?;
         let space = front.iter().position(|byte| *byte == b' ').ok_or(Stop::NotMine)?;
         let (method, target) = front.split_at_checked(space).unwrap_or_default();
-        Ok(Line { method, target: target.trim_ascii() })
+        Ok(Line { method, target: target.trim_ascii(), cut: false })
     }
 
     /// A line whose end never came: only the usual forms of target are believed.
@@ -215,7 +243,7 @@ impl<'a> Line<'a> {
         let method = reader.until(b" ")?;
         let target = reader.rest();
         if target.starts_with(b"/") || after_scheme(target).is_some() {
-            Ok(Line { method, target })
+            Ok(Line { method, target, cut: true })
         } else {
             Err(Stop::NotMine)
         }
@@ -378,6 +406,10 @@ mod tests {
             assert_eq!(cut.ask(&HTTP), Err(Stop::NeedMore));
             let facts = cut.at_last().ask(&HTTP).unwrap();
             assert_eq!((facts.protocol, facts.host.as_deref()), (&PROTOCOL, host));
+        }
+        for (cut, host) in [("GET http://a.exam", None), ("GET http://a.exam/", Some("a.exam"))] {
+            let facts = tcp().original(cut.as_bytes()).at_last().ask(&HTTP).unwrap();
+            assert_eq!((facts.protocol, facts.host.as_deref()), (&PROXY, host));
         }
     }
 

@@ -3,7 +3,9 @@
 
 use crate::bytes::Stop;
 use crate::dissect::Dissector;
+use crate::dissect::inner::{behind_lines, starttls};
 use crate::dissect::sides::{contains_word, line};
+use crate::dissect::tls::protocol::{FTPS, IMAPS, POP3S, SMTPS};
 use crate::facts::{Facts, Protocol};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -24,6 +26,11 @@ pub static IMAP: Protocol =
 /// The control connection of FTP.
 pub static FTP: Protocol =
     Protocol { id: 1, name: "FTP/C", category: "file-server", ports: &[(Transport::Tcp, 21)] };
+
+/// What they are once they have changed to TLS: STARTTLS (RFC 3207, RFC 9051 section 6.2.1), STLS
+/// (RFC 2595 section 4), AUTH TLS (RFC 4217).
+const SECURED: &[(&Protocol, &Protocol)] =
+    &[(&SMTP, &SMTPS), (&POP3, &POP3S), (&IMAP, &IMAPS), (&FTP, &FTPS)];
 
 /// The four that greet.
 pub static MAIL: Dissector = Dissector {
@@ -55,6 +62,30 @@ enum Line {
 }
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+    let protocol = spoken(prefix)?;
+    let starts = prefix.both().map(|side| {
+        let server = [&b"220"[..], b"+", b"*"].iter().any(|greeting| side.starts_with(greeting));
+        behind_lines(side, |line| !server && logs_in(line))
+    });
+    let secured = SECURED.iter().find(|(clear, _)| *clear == protocol);
+    let secured = secured.map_or(protocol, |(_, secured)| *secured);
+    Ok(starttls(prefix, Facts::of(protocol), secured, starts))
+}
+
+/// Whether a client's line is one after which it does not change to TLS any more.
+fn logs_in(line: &[u8]) -> bool {
+    let is = |word: &[u8], known: &[&[u8]]| known.iter().any(|k| word.eq_ignore_ascii_case(k));
+    let mut words = line.split(|byte| *byte == b' ');
+    let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    // FTP asks for TLS with AUTH, POP3 asks for a list with AUTH alone; the rest is the log-in.
+    let asks = is(second, &[b"tls", b"ssl", b"tls-c", b"tls-p", b""]);
+    is(first, &[b"mail", b"user", b"apop"])
+        || is(first, &[b"auth"]) && !asks
+        || is(second, &[b"login", b"authenticate"])
+}
+
+/// The protocol of the first lines.
+fn spoken(prefix: &Prefix<'_>) -> Result<&'static Protocol, Stop> {
     let [original, reply] =
         prefix.both().map(|side| if side.is_empty() { None } else { Some(read(side)) });
     let (Some(one), other) = (original.or(reply), original.and(reply)) else {
@@ -67,17 +98,17 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     };
     let both = |a, b| (one, other) == (a, Some(b)) || (one, other) == (b, Some(a));
     match (one, other) {
-        (Line::Of(protocol), _) | (_, Some(Line::Of(protocol))) => Ok(Facts::of(protocol)),
-        _ if both(Line::Ready, Line::User) => Ok(Facts::of(&FTP)),
-        _ if both(Line::Ok, Line::User) => Ok(Facts::of(&POP3)),
-        _ if both(Line::Untagged, Line::Tagged) => Ok(Facts::of(&IMAP)),
+        (Line::Of(protocol), _) | (_, Some(Line::Of(protocol))) => Ok(protocol),
+        _ if both(Line::Ready, Line::User) => Ok(&FTP),
+        _ if both(Line::Ok, Line::User) => Ok(&POP3),
+        _ if both(Line::Untagged, Line::Tagged) => Ok(&IMAP),
         (_, None) => Err(Stop::NeedMore),
         _ => Err(Stop::NotMine),
     }
 }
 
 fn read(side: &[u8]) -> Result<Line, Stop> {
-    if !side.first().is_some_and(|first| first.is_ascii_alphanumeric() || b"+*".contains(first)) {
+    if !side.first().is_some_and(|first| first.is_ascii_alphanumeric() || b"+*.".contains(first)) {
         return Err(Stop::NotMine);
     }
     let line = line(side, LINE_MAX)?;
@@ -111,7 +142,8 @@ fn read(side: &[u8]) -> Result<Line, Stop> {
     }
     let commands: &[&[u8]] =
         &[b"capability", b"login", b"starttls", b"authenticate", b"id", b"noop", b"logout"];
-    let tag = (1..=16).contains(&first.len()) && first.iter().all(u8::is_ascii_alphanumeric);
+    let in_tag = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_".contains(byte);
+    let tag = (1..=16).contains(&first.len()) && first.iter().all(in_tag);
     if tag && is(second, commands) { Ok(Line::Tagged) } else { Err(Stop::NotMine) }
 }
 
@@ -138,6 +170,7 @@ mod tests {
             ("220 ready\r\n", "USER anonymous\r\n", "FTP/C"),
             ("+OK ready\r\n", "USER bob\r\n", "POP3"),
             ("* OK ready\r\n", "a1 LOGIN bob x\r\n", "IMAP"),
+            ("* OK ready\r\n", ". CAPABILITY\r\n", "IMAP"),
         ] {
             tcp(40000, 1000).reply(banner).is_nobodys();
             tcp(40000, 1000).reply(banner).original(command).survives(name);

@@ -1,11 +1,14 @@
 //! NetBIOS over UDP and TCP (RFC 1001, 1002): names on 137, datagrams on 138, sessions on 139.
 
-use crate::bytes::{Reader, Stop};
+use std::net::IpAddr;
+
+use crate::bytes::{Reader, Stop, be_u16_at};
 use crate::dissect::Dissector;
+use crate::dissect::dns::is_plain;
 use crate::dissect::dns::message::{self, Header};
 use crate::dissect::sides::each;
 use crate::facts::{Facts, Protocol, host_name};
-use crate::net::Transport;
+use crate::net::{Endpoint, Transport};
 use crate::prefix::Prefix;
 
 /// NetBIOS.
@@ -33,12 +36,31 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |part| {
         let name = match prefix.transport {
             Transport::Tcp => session(part)?,
-            _ => name_service(part).or_else(|_| datagram(part))?,
+            _ => match name_service(part).or_else(|_| datagram(part)) {
+                Ok(name) => name,
+                Err(stop) if !framed(prefix, part) => return Err(stop),
+                Err(_) => return Ok(Facts::of(&PROTOCOL)),
+            },
         };
         let end =
             name.iter().rposition(|&byte| byte > b' ').map_or(0, |last| last.saturating_add(1));
         Ok(Facts { host: host_name(name.get(..end).unwrap_or(&name)), ..Facts::of(&PROTOCOL) })
     })
+}
+
+/// Damage to the name leaves the rest: on port 137 the header that nearly every message of the
+/// format has (2^-71) and a name's length; on port 138 the sender's own address and port, and the
+/// length of what follows (2^-70).
+fn framed(prefix: &Prefix<'_>, bytes: &[u8]) -> bool {
+    if prefix.has_port(137) {
+        let plain = Header::parse(bytes).is_some_and(|header| is_plain(&header));
+        return plain && bytes.get(message::HEADER_BYTES) == Some(&NAME_BYTES);
+    }
+    let Some(&[kind, _, _, _, a, b, c, d, ..]) = bytes.first_chunk::<14>() else { return false };
+    let sender = Endpoint { addr: IpAddr::from([a, b, c, d]), port: be_u16_at(bytes, 8) };
+    let known = prefix.ends.contains(&sender) && sender.port == 138;
+    let rest = bytes.len().saturating_sub(14);
+    known && matches!(kind, 0x10..=0x12) && usize::from(be_u16_at(bytes, 10)) == rest
 }
 
 /// The first 15 characters of a name; the 16th is the kind of service.
@@ -58,14 +80,9 @@ fn decoded(reader: &mut Reader<'_>) -> Result<[u8; 15], Stop> {
     Ok(name)
 }
 
-/// RFC 1002 section 4.2: a DNS header; the first name must be an encoded one (2^-128 by chance),
-/// its type NB or NBSTAT.
+/// RFC 1002 section 4.2: a DNS header, which may be damaged; the first name must be an encoded one
+/// (2^-128 by chance), its class or type be known.
 fn name_service(bytes: &[u8]) -> Result<[u8; 15], Stop> {
-    let header = Header::parse(bytes).ok_or(Stop::NotMine)?;
-    let [questions, answers, ..] = header.counts;
-    if u32::from(questions).saturating_add(answers.into()) == 0 {
-        return Err(Stop::NotMine);
-    }
     let mut reader = Reader::datagram(bytes);
     reader.skip(message::HEADER_BYTES)?;
     let name = decoded(&mut reader)?;
@@ -77,7 +94,7 @@ fn name_service(bytes: &[u8]) -> Result<[u8; 15], Stop> {
         }
     }
     match (reader.u16()?, reader.u16()?) {
-        (0x0020 | 0x0021 | 0x000a, 1) => Ok(name),
+        (0x0020 | 0x0021 | 0x000a, _) | (_, 1) => Ok(name),
         _ => Err(Stop::NotMine),
     }
 }
@@ -128,5 +145,20 @@ mod tests {
         let mut damaged = query;
         damaged[12] = 0x21;
         udp(137, 137).original(damaged).is_nobodys();
+    }
+
+    #[test]
+    fn a_damaged_letter_leaves_the_rest() {
+        let query = join(&[&hex("1234 0110 0001 0000 0000 0000"), FRED, &hex("0020 0001")]);
+        let mut damaged = query;
+        damaged[20] = 0xf5;
+        udp(137, 137).original(&damaged).survives("NETBIOS");
+        damaged[6] = 7;
+        udp(137, 137).original(damaged).is_nobodys();
+        let mut datagram = join(&[&hex("110a 0001 c0a80132 008a 0044 0000"), FRED, FRED]);
+        datagram[20] = 0xf5;
+        udp(138, 138).original(&datagram).survives("NETBIOS");
+        datagram[7] = 0x33;
+        udp(138, 138).original(datagram).is_nobodys();
     }
 }

@@ -3,8 +3,9 @@
 
 use crate::bytes::{Reader, Stop};
 use crate::dissect::Dissector;
+use crate::dissect::inner::{Start, tunnel};
 use crate::dissect::sides::{each, line};
-use crate::facts::{Facts, Protocol};
+use crate::facts::{Facts, Protocol, host_name};
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -94,6 +95,12 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     for (client, server) in [(original, reply), (reply, original)] {
         for question in [socks, rtmp, modbus] {
             match question(client, server) {
+                Ok(protocol) if *protocol == SOCKS => {
+                    let mut facts = Facts::of(protocol);
+                    let starts = prefix.both().map(|side| behind_socks(side, client, server));
+                    facts.host = starts.iter().find_map(|(_, host)| host.and_then(host_name));
+                    return Ok(tunnel(prefix, facts, starts.map(|(start, _)| start)));
+                }
                 Ok(protocol) => return Ok(Facts::of(protocol)),
                 Err(Stop::NeedMore) => stop = Stop::NeedMore,
                 Err(_) => {}
@@ -261,6 +268,70 @@ fn socks(client: &[u8], server: &[u8]) -> Answer {
         }
         _ => Err(Stop::NotMine),
     }
+}
+
+/// Where the tunnel begins on that side, which is the client's or the server's, and the host in the
+/// request if it names one.
+fn behind_socks<'a>(side: &'a [u8], client: &[u8], server: &[u8]) -> (Start, Option<&'a [u8]>) {
+    let mut reader = Reader::stream(side);
+    let read = if side == client { socks_request } else { socks_answer };
+    match read(&mut reader, server.get(1) == Some(&2)) {
+        Ok(host) => (Start::At(side.len().saturating_sub(reader.len())), host),
+        Err(Stop::NeedMore) => (Start::Awaited, None),
+        Err(_) => (Start::Never, None),
+    }
+}
+
+type Host<'a> = Result<Option<&'a [u8]>, Stop>;
+
+/// RFC 1928 sections 3 and 4, a password of RFC 1929 between; of SOCKS 4 the request, with the host
+/// behind the user where the address is 0.0.0.x (4A).
+fn socks_request<'a>(reader: &mut Reader<'a>, password: bool) -> Host<'a> {
+    if reader.u8()? == 4 {
+        reader.skip(3)?;
+        let address = reader.array::<4>()?;
+        line_to_zero(reader)?;
+        let named = matches!(address, [0, 0, 0, last] if last != 0);
+        return if named { line_to_zero(reader).map(Some) } else { Ok(None) };
+    }
+    reader.sub_u8()?;
+    if password {
+        reader.skip(1)?;
+        reader.sub_u8()?;
+        reader.sub_u8()?;
+    }
+    if reader.array::<2>()? != [5, 1] {
+        return Err(Stop::NotMine); // no CONNECT
+    }
+    socks_address(reader)
+}
+
+/// RFC 1928 section 6, and the answers before it.
+fn socks_answer<'a>(reader: &mut Reader<'a>, password: bool) -> Host<'a> {
+    match reader.array::<2>()? {
+        [0, 90] => reader.skip(6).map(|()| None),
+        [5, _] => {
+            reader.skip(if password { 2 } else { 0 })?;
+            if reader.array::<2>()? != [5, 0] {
+                return Err(Stop::NotMine); // refused
+            }
+            socks_address(reader).map(|_| None)
+        }
+        _ => Err(Stop::NotMine),
+    }
+}
+
+/// A reserved byte, an address or name, a port.
+fn socks_address<'a>(reader: &mut Reader<'a>) -> Host<'a> {
+    reader.skip(1)?;
+    let host = match reader.u8()? {
+        1 => reader.skip(4).map(|()| None),
+        3 => reader.sub_u8().map(|name| Some(name.rest())),
+        4 => reader.skip(16).map(|()| None),
+        _ => Err(Stop::NotMine),
+    }?;
+    reader.skip(2)?;
+    Ok(host)
 }
 
 fn line_to_zero<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Stop> {

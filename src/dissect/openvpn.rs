@@ -64,13 +64,34 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         }
         *slot = Some(message);
     }
-    let [Some(a), Some(b)] = openings else { return Err(Stop::NeedMore) };
+    let [Some(a), Some(b)] = openings else {
+        let known = prefix.transport == Transport::Udp && continues(prefix);
+        return if known { Ok(Facts::of(&PROTOCOL)) } else { Err(Stop::NeedMore) };
+    };
     let (client, server) = if is_client(a) { (a, b) } else { (b, a) };
     if is_client(client) && !is_client(server) && belongs(client, server) {
         Ok(Facts::of(&PROTOCOL))
     } else {
         Err(Stop::NotMine)
     }
+}
+
+/// One side alone, over UDP: its reset and behind it an acknowledgement or control message of the
+/// same session (2^-64, and 2^-16 for both opcodes).
+fn continues(prefix: &Prefix<'_>) -> bool {
+    let mut resets: [Option<&[u8]>; 2] = [None; 2];
+    for datagram in prefix.datagrams() {
+        let (first, session) = (datagram.bytes.first().copied(), datagram.bytes.get(1..9));
+        let Some(reset) = resets.get_mut(datagram.direction.index()) else { continue };
+        match *reset {
+            None if is_reset(first) => *reset = session,
+            Some(_) if matches!(first, Some(0x20 | 0x28)) && *reset == session => {
+                return session.is_some_and(|id| id.iter().filter(|&&byte| byte == 0).count() < 4);
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 fn first_messages<'a>(prefix: &Prefix<'a>) -> [Option<&'a [u8]>; 2] {
@@ -133,6 +154,16 @@ mod tests {
         let mut lying = framed(SERVER);
         lying[1] = 5;
         tcp(40000, 1194).original(framed(CLIENT)).reply(lying).is_nobodys();
+    }
+
+    #[test]
+    fn one_side_alone_goes_on_with_its_session() {
+        let acknowledged = hex("28 a1a2a3a4a5a6a7a8 01 00000000 b1b2b3b4b5b6b7b8");
+        let alone = udp(40000, 1194).original(hex(CLIENT));
+        alone.clone().original(&acknowledged).survives("OpenVPN");
+        let mut foreign = acknowledged;
+        foreign[1] = 0xff;
+        alone.original(foreign).is_nobodys();
     }
 
     #[test]

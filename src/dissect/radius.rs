@@ -2,6 +2,7 @@
 
 use crate::bytes::{Reader, Stop};
 use crate::dissect::Dissector;
+use crate::dissect::sides::require;
 use crate::facts::{Facts, Protocol};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -25,14 +26,16 @@ pub static RADIUS: Dissector = Dissector {
 
 const PORTS: [u16; 5] = [1812, 1813, 1645, 1646, 3799];
 
-/// A known code, a length that is the datagram's (2^-21), and attributes that fill it (about 2^-8).
-/// On a registered port that is enough; elsewhere an answer with the same identifier is asked for,
-/// and at least two attributes on the way.
+/// A known code, a length that is the datagram's (2^-21), and attributes. On a registered port the
+/// first of them must fit (2^-4), the rest may be damaged; elsewhere they must fill the datagram
+/// (about 2^-8), and an answer with the same identifier is asked for, and at least two attributes
+/// on the way.
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let home = PORTS.iter().any(|&port| prefix.has_port(port));
     let (mut asked, mut seen) = (None, 0usize);
     for datagram in prefix.datagrams() {
-        let (code, identifier, attributes) = packet(datagram.bytes)?;
+        let (code, identifier, attributes, whole) = packet(datagram.bytes)?;
+        require(whole || (home && attributes > 0))?;
         seen = seen.saturating_add(attributes);
         let request = matches!(code, 1 | 4 | 12 | 40 | 43);
         let answered = !request && asked == Some((datagram.direction.flipped(), identifier));
@@ -47,7 +50,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
 }
 
 /// RFC 2865 section 3 and 5.
-fn packet(bytes: &[u8]) -> Result<(u8, u8, usize), Stop> {
+fn packet(bytes: &[u8]) -> Result<(u8, u8, usize, bool), Stop> {
     let mut reader = Reader::datagram(bytes);
     let (code, identifier, length) = (reader.u8()?, reader.u8()?, usize::from(reader.u16()?));
     let known = matches!(code, 1..=5 | 11..=13 | 40..=45);
@@ -57,14 +60,18 @@ fn packet(bytes: &[u8]) -> Result<(u8, u8, usize), Stop> {
     reader.skip(16)?; // authenticator
     let mut attributes = 0usize;
     while !reader.is_empty() {
-        let (kind, length) = (reader.u8()?, usize::from(reader.u8()?));
-        reader.skip(length.checked_sub(2).ok_or(Stop::NotMine)?)?;
-        if kind == 0 {
-            return Err(Stop::NotMine);
+        if attribute(&mut reader).is_err() {
+            return Ok((code, identifier, attributes, false));
         }
         attributes = attributes.saturating_add(1);
     }
-    Ok((code, identifier, attributes))
+    Ok((code, identifier, attributes, true))
+}
+
+fn attribute(reader: &mut Reader<'_>) -> Result<(), Stop> {
+    let (kind, length) = (reader.u8()?, usize::from(reader.u8()?));
+    require(kind != 0)?;
+    reader.skip(length.checked_sub(2).ok_or(Stop::NotMine)?)
 }
 
 #[cfg(test)]
@@ -79,7 +86,8 @@ mod tests {
         let accept = join(&[&hex("02 2a 001a"), &[9; 16], &hex("0606 00000002")]);
         udp(40000, 4000).original(&request).reply(&accept).survives("RADIUS");
         let mut damaged = request;
-        damaged[21] = 6;
-        udp(40000, 1812).original(damaged).is_nobodys();
+        damaged[26] = 9; // the second attribute leaves the packet
+        udp(40000, 1812).original(&damaged).survives("RADIUS");
+        udp(40000, 4000).original(damaged).reply(&accept).is_nobodys();
     }
 }

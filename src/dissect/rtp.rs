@@ -31,7 +31,6 @@ const CLOCK_STEP_MAX: u32 = 900_000;
 
 #[derive(Clone, Copy)]
 struct Media {
-    kind: u8,
     seq: u16,
     stamp: u32,
     source: u32,
@@ -39,9 +38,18 @@ struct Media {
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let mut runs: [(usize, Option<Media>); 2] = [(0, None); 2];
+    let mut reporters: [Option<u32>; 2] = [None; 2];
     for datagram in prefix.datagrams() {
         if reports(datagram.bytes).is_ok() {
             return Ok(Facts::of(&PROTOCOL_RTCP));
+        }
+        if let (Ok(source), Some(last)) =
+            (secured(datagram.bytes), reporters.get_mut(datagram.direction.index()))
+        {
+            if last.replace(source) == Some(source) {
+                return Ok(Facts::of(&PROTOCOL_RTCP));
+            }
+            continue;
         }
         let media = media(datagram.bytes)?;
         let Some((length, last)) = runs.get_mut(datagram.direction.index()) else { continue };
@@ -58,13 +66,14 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     Err(Stop::NeedMore)
 }
 
-/// Same source and payload type, the sequence a little on, the clock not far: 2^-64 a packet, and
-/// three packets are asked for.
+/// Same source, the sequence a little on, the clock not far: 2^-55 a packet, and three packets are
+/// asked for. The payload type may change: tones (RFC 4733) and silence stand between words. The
+/// clock may go back: interpolated pictures are sent out of order (RFC 3550 section 5.1).
 fn follows(last: &Media, next: &Media) -> bool {
     let (step, ticks) = (next.seq.wrapping_sub(last.seq), next.stamp.wrapping_sub(last.stamp));
     (1..=SEQ_STEP_MAX).contains(&step)
-        && ticks <= CLOCK_STEP_MAX
-        && (next.source, next.kind & 0x7f) == (last.source, last.kind & 0x7f)
+        && ticks.min(ticks.wrapping_neg()) <= CLOCK_STEP_MAX
+        && next.source == last.source
 }
 
 /// RFC 3550 section 5.1, and the payload types of RFC 3551 section 6 or dynamic ones.
@@ -80,7 +89,7 @@ fn media(bytes: &[u8]) -> Result<Media, Stop> {
     }
     let known = matches!(kind & 0x7f, 0..=34 | 96..=127);
     if first >> 6 == 2 && known && source != 0 && !reader.is_empty() {
-        Ok(Media { kind, seq, stamp, source })
+        Ok(Media { seq, stamp, source })
     } else {
         Err(Stop::NotMine)
     }
@@ -118,6 +127,28 @@ fn reports(bytes: &[u8]) -> Result<(), Stop> {
     if described { Ok(()) } else { Err(Stop::NotMine) }
 }
 
+/// RFC 3711 section 3.4: of an encrypted compound the first eight bytes are clear: a report whose
+/// length has room for its blocks (2^-14), and its source, which stays the same (2^-32). Two of one
+/// side are asked for. Behind the report stand at least an index and a tag.
+fn secured(bytes: &[u8]) -> Result<u32, Stop> {
+    let mut reader = Reader::datagram(bytes);
+    let (first, kind) = (reader.u8()?, reader.u8()?);
+    let words = usize::from(reader.u16()?);
+    let source = reader.u32()?;
+    let fixed = match kind {
+        200 => 6usize,
+        201 => 1,
+        _ => return Err(Stop::NotMine),
+    };
+    let least = usize::from(first & 0x1f).saturating_mul(6).saturating_add(fixed);
+    let end = words.saturating_mul(4).saturating_add(12);
+    if first >> 6 == 2 && words >= least && end <= bytes.len() && source != 0 {
+        Ok(source)
+    } else {
+        Err(Stop::NotMine)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::dissect::sample::{Sample, hex, join, udp};
@@ -137,6 +168,10 @@ mod tests {
         assert_eq!(talk([7, 8, 8]).name(), None);
         assert_eq!(talk([7, 8, 8]).original(packet(9, 1)).name(), Some("RTP"));
         talk([7, 99, 200]).is_nobodys();
+        let mut tone = packet(8, 1);
+        tone[1] = 101;
+        let spoken = udp(1, 2).original(packet(7, 1)).original(tone).original(packet(9, 1));
+        spoken.survives("RTP");
         udp(1, 2).original(packet(7, 1)).original(packet(8, 2)).original(packet(9, 3)).is_nobodys();
     }
 
@@ -149,5 +184,14 @@ mod tests {
         damaged[11] = 4;
         udp(16385, 16385).original(damaged).is_nobodys();
         udp(16385, 16385).original(&compound[..8]).is_nobodys();
+    }
+
+    #[test]
+    fn two_encrypted_reports_of_one_source_are_rtcp() {
+        let report = |tail: u8| join(&[&hex("81c9 0007 549aa5da"), &[tail; 40]]);
+        udp(10269, 23047).original(report(1)).original(report(2)).survives("RTCP");
+        udp(10269, 23047).original(report(1)).reply(report(2)).is_nobodys();
+        let other = join(&[&hex("81c9 0007 549aa5db"), &[3; 40]]);
+        udp(10269, 23047).original(report(1)).original(other).is_nobodys();
     }
 }

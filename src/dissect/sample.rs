@@ -2,7 +2,7 @@
 
 use crate::bytes::Stop;
 use crate::dissect::{ALL, Dissector};
-use crate::facts::{Facts, Lesson};
+use crate::facts::{Certainty, Facts, Lesson};
 use crate::net::{Direction, Endpoint, Transport};
 use crate::prefix::{Chunk, Prefix};
 use crate::time::Timestamp;
@@ -141,7 +141,9 @@ impl Sample {
             }
             ALL.iter()
                 .filter(|dissector| dissector.over.contains(&self.transport))
-                .find_map(|dissector| (dissector.dissect)(prefix).ok())
+                .filter_map(|dissector| (dissector.dissect)(prefix).ok())
+                // A shape alone names nothing.
+                .find(|facts| facts.certainty == Certainty::Content)
                 .map(|facts| facts.protocol.name)
         })
     }

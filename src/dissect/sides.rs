@@ -1,7 +1,7 @@
 //! Asks one question of every part of a prefix: each side of a stream, or each datagram.
 
-use crate::bytes::Stop;
-use crate::net::Transport;
+use crate::bytes::{Reader, Stop};
+use crate::net::{Direction, Transport};
 use crate::prefix::Prefix;
 
 /// The first yes of any side (TCP) or datagram (UDP). Without one, any no is a no, and a flow
@@ -27,6 +27,61 @@ pub fn each<'a, T>(
         prefix.datagrams().map(|datagram| datagram.bytes).find_map(&mut ask)
     };
     yes.ok_or(no)
+}
+
+/// The first yes of several questions about the same bytes. Without one, more is needed as long as
+/// one of them may still say yes.
+pub fn first_yes<T>(answers: impl IntoIterator<Item = Result<T, Stop>>) -> Result<T, Stop> {
+    let mut no = Stop::NotMine;
+    for answer in answers {
+        match answer {
+            Err(Stop::NeedMore) => no = Stop::NeedMore,
+            Err(_) => {}
+            yes => return yes,
+        }
+    }
+    Err(no)
+}
+
+/// A question about a client's bytes and a server's. Whoever was seen first may be either.
+pub fn either_way<'a, T>(
+    prefix: &Prefix<'a>,
+    question: impl Fn(&'a [u8], &'a [u8]) -> Result<T, Stop>,
+) -> Result<T, Stop> {
+    let [original, reply] = prefix.both();
+    first_yes([(original, reply), (reply, original)].into_iter().map(|(a, b)| question(a, b)))
+}
+
+/// `NotMine` unless that holds.
+pub const fn require(holds: bool) -> Result<(), Stop> {
+    if holds { Ok(()) } else { Err(Stop::NotMine) }
+}
+
+/// A reader for one side of a stream or for one datagram.
+pub const fn reader(transport: Transport, bytes: &[u8]) -> Reader<'_> {
+    match transport {
+        Transport::Tcp => Reader::stream(bytes),
+        _ => Reader::datagram(bytes),
+    }
+}
+
+/// Datagrams of one direction that are all questions, and one of the other direction that agrees
+/// with the newest of them. `NotMine` as soon as one is neither.
+pub fn answered<'a, T>(
+    prefix: &Prefix<'a>,
+    question: impl Fn(&'a [u8]) -> Option<T>,
+    answers: impl Fn(&T, &'a [u8]) -> bool,
+) -> Result<(), Stop> {
+    let mut asked: Option<(Direction, T)> = None;
+    for datagram in prefix.datagrams() {
+        asked = match asked {
+            Some((asker, asked)) if asker != datagram.direction => {
+                return if answers(&asked, datagram.bytes) { Ok(()) } else { Err(Stop::NotMine) };
+            }
+            _ => Some((datagram.direction, question(datagram.bytes).ok_or(Stop::NotMine)?)),
+        };
+    }
+    Err(Stop::NeedMore)
 }
 
 /// The first line without its end (CRLF or LF). `NotMine` if it holds control characters or is
@@ -70,6 +125,8 @@ mod tests {
         assert_eq!(line(b"220 x\r", 9), Err(Stop::NeedMore));
         assert_eq!(line(b"220 x\x01", 9), Err(Stop::NotMine));
         assert_eq!(line(b"220 xxxxx", 9), Err(Stop::NotMine));
+        assert_eq!(first_yes([Err(Stop::NotMine), Err(Stop::NeedMore), Ok(7)]), Ok(7));
+        assert_eq!(first_yes::<u8>([Err(Stop::NeedMore), Err(Stop::NotMine)]), Err(Stop::NeedMore));
         assert!(contains_word(b"an imap4rev1 server", b"IMAP4") && !contains(b"ab", b"abc"));
     }
 }

@@ -19,11 +19,18 @@ pub static PROTOCOL: Protocol = Protocol {
     ports: &[(Transport::Udp, 3478), (Transport::Tcp, 3478), (Transport::Udp, 19302)],
 };
 
+/// Calls of Skype, Skype for Business and Teams.
+pub static PROTOCOL_TEAMS: Protocol =
+    Protocol { id: 38, name: "Skype/Teams/Call", category: "voip", ports: &[] };
+/// Calls of WhatsApp.
+pub static PROTOCOL_WHATSAPP: Protocol =
+    Protocol { id: 246, name: "WhatsApp/Call", category: "voip", ports: &[] };
+
 /// Requests, indications and answers.
 pub static STUN: Dissector = Dissector {
     name: "stun",
     over: &[Transport::Udp, Transport::Tcp],
-    protocols: &[&PROTOCOL],
+    protocols: &[&PROTOCOL, &PROTOCOL_TEAMS, &PROTOCOL_WHATSAPP],
     dissect,
     teach: None,
 };
@@ -47,6 +54,14 @@ const XOR_PEER: u16 = 0x0012;
 const XOR_RELAYED: u16 = 0x0016;
 /// Written by servers older than RFC 5389 was final.
 const XOR_MAPPED_OLD: u16 = 0x8020;
+/// Implementation version, in every message of Microsoft's ICE ([MS-ICE2] section 2.2.2).
+const MS_IMPLEMENTATION: u16 = 0x8070;
+/// Types that no RFC gives (RFC 8489 section 18.3), of the relays of WhatsApp: in an Allocate without
+/// the transport that RFC 8656 section 7.1 demands, and eight bytes in its answer.
+const WHATSAPP_TOKEN: u16 = 0x4000;
+const WHATSAPP_TIME: u16 = 0x4002;
+const ALLOCATE: u16 = 0x0003;
+const ALLOCATE_ANSWER: u16 = 0x0103;
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     if prefix.transport == Transport::Tcp {
@@ -61,6 +76,9 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
 fn with_later(prefix: &Prefix<'_>, mut facts: Facts) -> Facts {
     for datagram in prefix.datagrams() {
         if let Ok(more) = modern(datagram.bytes) {
+            if facts.protocol == &PROTOCOL {
+                facts.protocol = more.protocol;
+            }
             for detail in more.details {
                 if !facts.details.contains(&detail) && facts.details.len() < DETAILS_MAX {
                     facts.details.push(detail);
@@ -80,9 +98,9 @@ fn is_modern(bytes: &[u8]) -> bool {
 /// attributes and lengths that are not padded, so the walk over them decides nothing.
 fn modern(bytes: &[u8]) -> Result<Facts, Stop> {
     let mut reader = Reader::datagram(bytes);
-    let kind = reader.u16()?;
+    let message = reader.u16()?;
     let length = reader.u16()?;
-    if kind & 0xc000 != 0 || reader.u32()? != COOKIE {
+    if message & 0xc000 != 0 || reader.u32()? != COOKIE {
         return Err(Stop::NotMine);
     }
     let transaction: [u8; 12] = reader.array()?;
@@ -90,7 +108,15 @@ fn modern(bytes: &[u8]) -> Result<Facts, Stop> {
         return Err(Stop::NotMine);
     }
     let mut facts = Facts::of(&PROTOCOL);
+    let mut whose = &PROTOCOL;
     let _unpadded = attributes(&mut reader, |kind, value| {
+        match (message, kind, value.len()) {
+            (_, MS_IMPLEMENTATION, 4) => whose = &PROTOCOL_TEAMS,
+            (ALLOCATE, WHATSAPP_TOKEN, 16..) | (ALLOCATE_ANSWER, WHATSAPP_TIME, 8) => {
+                whose = &PROTOCOL_WHATSAPP;
+            }
+            _ => {}
+        }
         let detail = match kind {
             XOR_MAPPED | XOR_MAPPED_OLD => unmask(value, &transaction).map(Detail::StunMapped),
             MAPPED => plain(value).map(Detail::StunMapped),
@@ -108,6 +134,7 @@ fn modern(bytes: &[u8]) -> Result<Facts, Stop> {
         }
         true
     });
+    facts.protocol = whose;
     Ok(facts)
 }
 
@@ -274,5 +301,22 @@ mod tests {
         udp(40000, 3478).original(change).survives("STUN");
         let odd = hex(&format!("0001 0008 {id} 0003 0004 01000006"));
         udp(40000, 3478).original(odd).is_nobodys();
+    }
+
+    #[test]
+    fn attributes_that_only_one_has_name_its_calls() {
+        let id = "2112a442 0102030405060708090a0b0c";
+        let teams = hex(&format!("0101 0014 {id} 8070 0004 00000002 0020 0008 0001 e9c7 ea12d54b"));
+        udp(50000, 3478).reply(teams).survives_as("Skype/Teams/Call", "STUN");
+        let token = "a7".repeat(16);
+        let allocate = hex(&format!("0003 0014 {id} 4000 0010 {token}"));
+        udp(50000, 3478).original(&allocate).survives("WhatsApp/Call");
+        let answer = hex(&format!("0103 000c {id} 4002 0008 0000016b 8e034333"));
+        udp(50000, 3478).reply(answer).survives("WhatsApp/Call");
+        let binding = hex(&format!("0001 0014 {id} 4000 0010 {token}"));
+        udp(50000, 3478).original(binding).survives("STUN");
+        // Named by a later message.
+        let plain = udp(50000, 3478).original(hex(REQUEST)).original(allocate);
+        assert_eq!(plain.name(), Some("WhatsApp/Call"));
     }
 }

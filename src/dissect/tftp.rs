@@ -23,17 +23,25 @@ pub static TFTP: Dissector = Dissector {
 const BLOCKS_MIN: usize = 3;
 
 /// A request has a printable name and one of three modes: 7 fixed bytes or more. Of a transfer
-/// three blocks must be acknowledged in turn: 2^-48 for numbers and opcodes both ways.
+/// three blocks must be acknowledged in turn (2^-48 for numbers and opcodes both ways), or the
+/// first one answers the acknowledgement of options (2^-64).
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    let (mut block, mut acknowledged) = (None, 0usize);
+    let (mut block, mut acknowledged, mut started) = (None, 0usize, None);
     for datagram in prefix.datagrams() {
         let mut reader = Reader::datagram(datagram.bytes);
         match reader.u16()? {
             1 | 2 => return request(&mut reader).map(|()| Facts::of(&PROTOCOL)),
-            3 => block = Some((datagram.direction, reader.u16()?)),
+            3 => {
+                block = Some((datagram.direction, reader.u16()?));
+                if started.is_some() && block == started {
+                    return Ok(Facts::of(&PROTOCOL));
+                }
+            }
             4 if datagram.bytes.len() == 4 => {
                 let number = reader.u16()?;
-                if number > 0 && block == Some((datagram.direction.flipped(), number)) {
+                if number == 0 {
+                    started = Some((datagram.direction.flipped(), 1));
+                } else if block == Some((datagram.direction.flipped(), number)) {
                     acknowledged = acknowledged.saturating_add(1);
                     block = None;
                 }
@@ -85,6 +93,9 @@ mod tests {
         };
         transfer([1, 2, 3]).survives("TFTP");
         transfer([0, 0, 0]).is_nobodys();
+        let agreed = udp(50000, 40000).original([0, 4, 0, 0]);
+        agreed.clone().reply([0, 3, 0, 1, 7, 7, 7]).survives("TFTP");
+        agreed.reply([0, 3, 0, 2, 7, 7, 7]).is_nobodys();
         udp(50000, 40000).original(b"\0\x06blksize\x001468\0tsize\x0060\0").survives("TFTP");
         udp(50000, 40000).original(b"\0\x06blksize\x0014x8\0").is_nobodys();
         udp(50000, 40000).original(b"\0\x06option\x001468\0").is_nobodys();

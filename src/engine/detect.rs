@@ -1,11 +1,12 @@
 //! Asks the dissectors about the first packets of a flow, each until it refuses.
 
 use crate::bytes::Stop;
-use crate::dissect::{self, Dissector};
-use crate::facts::{Facts, Lesson, Protocol};
-use crate::flow::{Flow, Gathering, Refusals, Stage};
+use crate::dissect::{self, Dissector, bittorrent};
+use crate::facts::{Certainty, Facts, Lesson, Protocol};
+use crate::flow::{Evidence, Flow, Gathering, Refusals, Stage, Suspicion};
 use crate::net::{Direction, Transport};
-use crate::prefix::{Chunk, Gathered, Prefix};
+use crate::prefix::{Chunk, Gathered, Prefix, Wants};
+use crate::swarm::PRIVILEGED_PORTS;
 use crate::time::Timestamp;
 use crate::wire::{Packet, TcpFlags};
 
@@ -21,17 +22,19 @@ const FRESH_STARTS_MAX: u16 = 5;
 pub enum Progress {
     /// Nothing.
     None,
-    /// The flow has a name now.
+    /// The flow has a name by its content now.
     Named,
-    /// The facts were replaced by better ones.
+    /// The facts were replaced by better ones, or a provisional name is final.
     Updated,
     /// Nobody knows it; a guess may have been made.
     GaveUp,
+    /// What is known of its ends has named it.
+    Supposed,
 }
 
 /// What the dissectors say together.
 enum Answer {
-    /// The one of that number knows it.
+    /// The one of that number knows it by content.
     Facts(usize, Facts),
     /// Nobody yet, but one or more wait for more.
     NeedMore,
@@ -45,8 +48,12 @@ pub struct Detector {
     tcp: Vec<(usize, &'static Dissector)>,
     udp: Vec<(usize, &'static Dissector)>,
     other: Vec<(usize, &'static Dissector)>,
+    /// Numbers of those that know BitTorrent over TCP, by content or by shape.
+    tcp_peers: Vec<usize>,
     /// Registered ports, sorted, for guesses.
     ports: Vec<((Transport, u16), &'static Protocol)>,
+    /// What the dissectors are asked for.
+    pub wants: Wants,
 }
 
 impl Default for Detector {
@@ -61,16 +68,31 @@ impl Default for Detector {
             .flat_map(|&protocol| protocol.ports.iter().map(move |port| (*port, protocol)))
             .collect();
         ports.sort_by_key(|(port, _)| *port);
+        let tcp: Vec<(usize, &'static Dissector)> = over(|transport| *transport == Transport::Tcp);
+        let knows_peers = |(number, dissector): &(usize, &'static Dissector)| {
+            let is_one = dissector.protocols.contains(&&bittorrent::PROTOCOL);
+            is_one.then_some(*number)
+        };
         Detector {
-            tcp: over(|transport| *transport == Transport::Tcp),
+            tcp_peers: tcp.iter().filter_map(knows_peers).collect(),
+            tcp,
             udp: over(|transport| *transport == Transport::Udp),
             other: over(|transport| matches!(transport, Transport::Other(_))),
             ports,
+            wants: Wants::ALL,
         }
     }
 }
 
 impl Detector {
+    /// Asks one more, as the last.
+    #[cfg(test)]
+    pub fn ask_also(&mut self, dissector: &'static Dissector) {
+        self.tcp.push((255, dissector));
+        self.udp.push((255, dissector));
+        self.tcp_peers.push(255);
+    }
+
     /// Looks at a packet of a flow that is not decided.
     pub fn look(
         &self,
@@ -104,12 +126,12 @@ impl Detector {
                 flow.detection.stage = Stage::Decided;
                 Progress::None
             }
-            (Stage::Undecided, None) => self.guess(flow),
-            (Stage::Undecided, Some(gathering)) => {
+            (Stage::Undecided | Stage::Provisional, None) => self.guess(flow),
+            (Stage::Undecided | Stage::Provisional, Some(gathering)) => {
                 let mut prefix = gathering.store.view(flow.key.transport(), flow.ends());
-                prefix.last_call = true;
+                (prefix.last_call, prefix.wants) = (true, self.wants);
                 let mut refusals = gathering.refusals;
-                match self.ask(&prefix, &mut refusals) {
+                match self.ask(&prefix, &mut refusals, &mut flow.detection.suspicion) {
                     Answer::Facts(number, facts) => {
                         self.settle(flow, number, Facts { pending: false, ..facts }, None)
                     }
@@ -128,14 +150,14 @@ impl Detector {
         at: Timestamp,
         lessons: &mut Vec<Lesson>,
     ) {
-        if let Some(teach) = named_by(flow).and_then(|dissector| dissector.teach) {
+        if let Some(teach) = Self::teacher(flow).and_then(|dissector| dissector.teach) {
             with_view(flow, packet, direction, at, |prefix| teach(prefix, lessons));
         }
     }
 
-    /// Whether every packet of the flow is wanted, named or not.
-    pub fn teaches(flow: &Flow) -> bool {
-        named_by(flow).is_some_and(|dissector| dissector.teach.is_some())
+    /// Who reads the packets of the named flow for what they teach about others.
+    pub fn teacher(flow: &Flow) -> Option<&'static Dissector> {
+        named_by(flow).filter(|dissector| dissector.teach.is_some())
     }
 
     /// Without memory: most flows are named by this.
@@ -147,8 +169,13 @@ impl Detector {
         at: Timestamp,
     ) -> Progress {
         let mut refusals = Refusals::default();
-        let answer =
-            with_view(flow, packet, direction, at, |prefix| self.ask(prefix, &mut refusals));
+        let mut suspicion = flow.detection.suspicion;
+        let answer = with_view(flow, packet, direction, at, |prefix| {
+            let mut prefix = *prefix;
+            prefix.wants = self.wants;
+            self.ask(&prefix, &mut refusals, &mut suspicion)
+        });
+        flow.detection.suspicion = suspicion;
         let wants_more = match &answer {
             Answer::Facts(_, facts) => facts.pending,
             Answer::NeedMore => true,
@@ -175,9 +202,10 @@ impl Detector {
         if flow.detection.stage == Stage::Pending {
             return self.look_for_update(flow, gathering);
         }
-        let view = gathering.store.view(flow.key.transport(), flow.ends());
+        let mut view = gathering.store.view(flow.key.transport(), flow.ends());
+        view.wants = self.wants;
         let mut refusals = gathering.refusals;
-        let answer = self.ask(&view, &mut refusals);
+        let answer = self.ask(&view, &mut refusals, &mut flow.detection.suspicion);
         gathering.refusals = refusals;
         self.conclude(flow, answer, Some(gathering))
     }
@@ -207,6 +235,7 @@ impl Detector {
         let dissector = named_by(flow);
         let mut view = gathering.store.view(flow.key.transport(), flow.ends());
         view.last_call = flow.detection.packets >= PACKETS_MAX || gathering.store.is_full();
+        view.wants = self.wants;
         let answer = dissector.map(|dissector| (dissector.dissect)(&view));
         let detection = &mut flow.detection;
         match answer {
@@ -234,8 +263,15 @@ impl Detector {
         }
     }
 
-    /// Asks those that have not refused, in their order, and notes who refuses now.
-    fn ask(&self, prefix: &Prefix<'_>, refusals: &mut Refusals) -> Answer {
+    /// Asks those that have not refused, in their order, and notes who refuses now. Who sees no
+    /// more than the shape of its protocol has not answered, but is noted as `suspicion`: the
+    /// others may still see content.
+    fn ask(
+        &self,
+        prefix: &Prefix<'_>,
+        refusals: &mut Refusals,
+        suspicion: &mut Option<Suspicion>,
+    ) -> Answer {
         let (list, filter) = match prefix.transport {
             Transport::Tcp => (&self.tcp, false),
             Transport::Udp => (&self.udp, false),
@@ -247,9 +283,22 @@ impl Detector {
                 continue;
             }
             match (dissector.dissect)(prefix) {
-                Ok(facts) => return Answer::Facts(number, facts),
+                Ok(facts) if facts.certainty == Certainty::Content => {
+                    return Answer::Facts(number, facts);
+                }
+                Ok(Facts { certainty, pending, .. }) => {
+                    *suspicion = Some(Suspicion { certainty, dissector: short(number) });
+                    if pending {
+                        answer = Answer::NeedMore;
+                    } else {
+                        refusals.note(number); // it has said all it can
+                    }
+                }
                 Err(Stop::NeedMore) => answer = Answer::NeedMore,
-                Err(Stop::NotMine | Stop::Malformed) => refusals.note(number),
+                Err(Stop::NotMine | Stop::Malformed) => {
+                    suspicion.take_if(|before| before.dissector == short(number));
+                    refusals.note(number);
+                }
             }
         }
         answer
@@ -263,7 +312,9 @@ impl Detector {
         gathering: Option<Box<Gathering>>,
     ) -> Progress {
         let detection = &mut flow.detection;
+        detection.updated |= detection.stage == Stage::Provisional;
         detection.stage = if facts.pending { Stage::Pending } else { Stage::Decided };
+        detection.evidence = Evidence::Content;
         detection.gathering = gathering.filter(|_| facts.pending);
         detection.dissector = u16::try_from(number).ok();
         detection.facts = Some(Box::new(facts));
@@ -284,21 +335,63 @@ impl Detector {
         self.guess(flow)
     }
 
-    /// The protocol whose registered port an end uses, the other side's port first.
+    /// The protocol whose registered port an end uses, the other side's port first. A provisional
+    /// name rests on more than that.
     fn guess(&self, flow: &mut Flow) -> Progress {
         let transport = flow.key.transport();
         let [original, reply] = flow.ends();
-        let registered = |port: u16| {
-            let at = self.ports.binary_search_by_key(&(transport, port), |(key, _)| *key).ok()?;
-            self.ports.get(at).map(|(_, protocol)| *protocol)
-        };
+        let registered = |port: u16| self.registered(transport, port);
         let guess = registered(reply.port).or_else(|| registered(original.port));
         let detection = &mut flow.detection;
-        detection.stage = Stage::Decided;
+        if std::mem::replace(&mut detection.stage, Stage::Decided) == Stage::Provisional {
+            return Progress::Updated;
+        }
         detection.guessed = guess.is_some();
         detection.facts = guess.map(|protocol| Box::new(Facts::of(protocol)));
         Progress::GaveUp
     }
+
+    /// Whether a port of the flow belongs to another protocol, or may be that of a system service. Of TCP, whose clients' ports mean nothing, the port that was connected to.
+    pub fn is_assigned(&self, flow: &Flow) -> bool {
+        let transport = flow.key.transport();
+        let [original, reply] = flow.ends();
+        let is_taken = |port: u16| port < PRIVILEGED_PORTS || self.is_of_another(transport, port);
+        let knows_originator = transport == Transport::Tcp && flow.opened != [None; 2];
+        is_taken(reply.port) || !knows_originator && is_taken(original.port)
+    }
+
+    /// Whether the whole look at a flow, from its start, has found neither BitTorrent nor what
+    /// could be: over TCP it is plain or has the shape of the encrypted one, which is soon seen;
+    /// over UDP its headers show, if not at once.
+    pub fn denies_peers(&self, flow: &Flow) -> bool {
+        let detection = &flow.detection;
+        let is_tcp = flow.key.transport() == Transport::Tcp;
+        let have_refused = |gathering: &Gathering| {
+            self.tcp_peers.iter().all(|number| gathering.refusals.has(*number))
+        };
+        let is_over = detection.stage == Stage::Decided
+            || is_tcp && detection.gathering.as_deref().is_some_and(have_refused);
+        is_over
+            && detection.packets > 0
+            && detection.dissector.is_none()
+            && detection.suspicion.is_none()
+            && (!is_tcp || flow.opened != [None; 2])
+    }
+
+    /// Whether the port is known to be that of another protocol than BitTorrent.
+    pub fn is_of_another(&self, transport: Transport, port: u16) -> bool {
+        self.registered(transport, port).is_some() || bittorrent::is_service_port(port)
+    }
+
+    fn registered(&self, transport: Transport, port: u16) -> Option<&'static Protocol> {
+        let at = self.ports.binary_search_by_key(&(transport, port), |(key, _)| *key).ok()?;
+        self.ports.get(at).map(|(_, protocol)| *protocol)
+    }
+}
+
+/// The number of a dissector as flows keep it.
+fn short(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
 }
 
 /// The dissector that has named the flow.

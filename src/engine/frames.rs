@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::detect::Detector;
+use crate::dissect::bittorrent;
 use crate::effect::FiveTuple;
 use crate::flow::{Flow, FlowId, Stage};
 
@@ -9,11 +10,57 @@ use crate::flow::{Flow, FlowId, Stage};
 /// costs four system calls in all, as much as a few packets, and most flows are shorter.
 pub const UNWANTED_AFTER: u32 = 8;
 
+/// Packets of a flow of BitTorrent after which its full frames, blocks of files, are not read for
+/// lessons any more: who takes part is told in short messages, at the beginning and later.
+const LESSONS_EVERYWHERE: u32 = 64;
+/// The size in bytes from which frames are full. A PEX message names at most 50 peers each time, 300
+/// or 900 bytes (BEP 11); a DHT answer is as long.
+pub const LESSON_BELOW: u16 = 1200;
+/// Frames below this say nothing: an acknowledgement with options, over IPv6.
+const LESSON_FROM: usize = 100;
+
+/// Which packets of a named flow are read for what they teach about others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lessons {
+    None,
+    /// In short messages among full frames.
+    Short,
+    All,
+}
+
+impl Lessons {
+    /// Those of a flow.
+    pub fn of(flow: &Flow) -> Lessons {
+        let [original, reply] = flow.packets;
+        match Detector::teacher(flow) {
+            None => Lessons::None,
+            Some(teacher)
+                if original.saturating_add(reply) >= LESSONS_EVERYWHERE
+                    && teacher.protocols.contains(&&bittorrent::PROTOCOL) =>
+            {
+                Lessons::Short
+            }
+            Some(_) => Lessons::All,
+        }
+    }
+
+    /// Whether a frame of `len` bytes is read.
+    pub fn are_in(self, len: usize) -> bool {
+        match self {
+            Lessons::None => false,
+            Lessons::Short => (LESSON_FROM..usize::from(LESSON_BELOW)).contains(&len),
+            Lessons::All => true,
+        }
+    }
+}
+
 /// Whether the capture should hand on the frames of a flow. It may, even if not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frames {
     /// The flow is decided: only its end and a sign of life now and then matter.
     Unwanted(FiveTuple),
+    /// The same, but frames of fewer than [`LESSON_BELOW`] bytes that carry something matter too.
+    Hushed(FiveTuple),
     /// The flow has gone, or an action asks about what changes with each packet.
     Wanted(FiveTuple),
 }
@@ -22,11 +69,16 @@ pub enum Frames {
 pub(super) fn renounce(flow: &mut Flow, after: u32) -> Option<Frames> {
     let [original, reply] = flow.packets;
     let over = flow.detection.stage == Stage::Decided && original.saturating_add(reply) >= after;
-    if flow.unwanted || !over || Detector::teaches(flow) {
+    if flow.unwanted || !over {
         return None;
     }
+    let frames = match Lessons::of(flow) {
+        Lessons::None => Frames::Unwanted(tuple(flow)),
+        Lessons::Short => Frames::Hushed(tuple(flow)),
+        Lessons::All => return None,
+    };
     flow.unwanted = true;
-    Some(Frames::Unwanted(tuple(flow)))
+    Some(frames)
 }
 
 /// What to say of a flow that ends, or whose every packet matters from now on.

@@ -7,6 +7,9 @@ mod elements;
 mod explain;
 mod follow;
 mod frames;
+mod peers;
+#[cfg(test)]
+mod peers_test;
 mod renew;
 mod review;
 mod tally;
@@ -17,13 +20,17 @@ use std::sync::Arc;
 use crate::app::Catalogue;
 use crate::config::Config;
 use crate::effect::{Effect, Hit, SetId, StreamId};
-use crate::facts::Lesson;
-use crate::flow::{Flow, FlowId, FlowKey, FlowTable, IdleTimeouts, Locality, Stage, ends_of};
+use crate::facts::{Facts, Lesson};
+use crate::flow::{
+    Evidence, Flow, FlowId, FlowKey, FlowTable, IdleTimeouts, Locality, Stage, ends_of,
+};
 use crate::hints::Hints;
 use crate::interface::Interface;
 use crate::lists::CategoryLists;
 use crate::net::Direction;
 use crate::policy::{Timetable, View};
+use crate::prefix::Wants;
+use crate::swarm::Swarm;
 use crate::target::{Sets, Streams, Want};
 use crate::time::Timestamp;
 use crate::wire::{self, LinkType, Packet};
@@ -35,7 +42,9 @@ pub use elements::{Cause, Stay};
 pub use explain::{Explained, Fired};
 use follow::Follower;
 pub use follow::Question;
-pub use frames::{Frames, UNWANTED_AFTER};
+use frames::Lessons;
+pub use frames::{Frames, LESSON_BELOW, UNWANTED_AFTER};
+use peers::Sweep;
 pub use tally::{By, Rule, Share, Shares, Volume};
 
 /// Bounds and habits of an engine.
@@ -48,6 +57,8 @@ pub struct Limits {
     pub gatherings_max: usize,
     /// Most DNS answers remembered.
     pub hints_max: u32,
+    /// Most BitTorrent endpoints remembered.
+    pub endpoints_max: u32,
     /// How long idle flows live; `None`: to the end.
     pub idle: Option<IdleTimeouts>,
     /// Hand every ended flow to the caller.
@@ -63,6 +74,7 @@ impl Default for Limits {
             flows_max: crate::flow::FLOWS_MAX_DEFAULT,
             gatherings_max: 512,
             hints_max: crate::hints::HINTS_MAX_DEFAULT,
+            endpoints_max: crate::swarm::ENDPOINTS_MAX_DEFAULT,
             idle: Some(IdleTimeouts::default()),
             keep_ended: false,
             unwanted_after: None,
@@ -117,6 +129,12 @@ pub struct Counters {
     pub named: u32,
     /// Flows nobody knew.
     pub unknown: u32,
+    /// Flows named for what is known of a BitTorrent swarm.
+    pub by_swarm: u32,
+    /// Flows named for their shape and their host.
+    pub inferred: u32,
+    /// Flows of those two kinds whose content said otherwise later.
+    pub contradicted: u32,
     /// Flows that went for want of room.
     pub evicted: u32,
     /// Flows decided early for want of room for their first bytes.
@@ -136,6 +154,8 @@ pub struct Engine {
     detector: Detector,
     table: FlowTable,
     hints: Hints,
+    swarm: Swarm,
+    sweep: Sweep,
     elements: Elements,
     /// Every set any configuration has named so far: numbers in effects never change meaning.
     sets: Sets,
@@ -185,6 +205,8 @@ impl Engine {
             detector: Detector::default(),
             table: FlowTable::new(limits.flows_max, limits.idle),
             hints: Hints::new(limits.hints_max),
+            swarm: Swarm::new(limits.endpoints_max),
+            sweep: Sweep::default(),
             elements: Elements::default(),
             sets: Sets::default(),
             set_ids: Vec::new(),
@@ -237,6 +259,7 @@ impl Engine {
             self.detect(id, packet, direction, out);
         }
         self.learn(id, packet, direction);
+        self.plan_sweep();
         if let Some(after) = self.limits.unwanted_after
             && !self.needs_packets()
             && let Some(flow) = self.table.get_mut(id)
@@ -264,10 +287,12 @@ impl Engine {
         let now = self.now.max(at);
         let Some(flow) = self.table.see(&key, now) else { return false };
         if !flow.settled {
-            flow.settled = flow.detection.stage == Stage::Decided
-                && !flow.ending.is_over()
-                && !Detector::teaches(flow);
-            if !flow.settled {
+            if flow.detection.stage != Stage::Decided || flow.ending.is_over() {
+                return false;
+            }
+            let lessons = Lessons::of(flow);
+            flow.settled = lessons == Lessons::None;
+            if lessons.are_in(frame.len()) {
                 return false;
             }
         }
@@ -296,11 +321,14 @@ impl Engine {
         }
         self.elements.tick(self.now, &mut out.effects);
         self.hints.expire(self.now);
+        self.swarm.expire(self.now);
+        self.sweep(out);
+        self.plan_sweep();
     }
 
     /// When [`Engine::tick`] next has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let own = [self.table.next_expiry(), self.boundary, self.follower.due];
+        let own = [self.table.next_expiry(), self.boundary, self.follower.due, self.sweep.due];
         let due = own.into_iter().chain([self.elements.next_deadline()]);
         due.flatten().min()
     }
@@ -413,6 +441,16 @@ impl Engine {
         &self.table
     }
 
+    /// DNS answers remembered.
+    pub const fn hints(&self) -> &Hints {
+        &self.hints
+    }
+
+    /// BitTorrent endpoints remembered.
+    pub const fn swarm(&self) -> &Swarm {
+        &self.swarm
+    }
+
     /// What was counted.
     pub const fn counters(&self) -> Counters {
         self.counters
@@ -471,6 +509,10 @@ impl Engine {
     fn adopt(&mut self, config: Config) {
         self.set_ids = self.sets.adopt(&config.sets, &self.set_ids);
         self.stream_ids = self.streams.adopt(&config.streams);
+        // Records show all there is; criteria may ask for it. Flows named before a reload that
+        // asks have no fingerprint.
+        let records = self.limits.keep_ended || !self.stream_ids.is_empty();
+        self.detector.wants = Wants { fingerprints: records || config.policy.reads("tls_ja4") };
         self.config = config;
         let numbers = self.rules.adopt(&self.config.policy);
         for id in self.table.ids() {
@@ -499,12 +541,30 @@ impl Engine {
     fn detect(&mut self, id: FlowId, packet: &Packet<'_>, direction: Direction, out: &mut Output) {
         let Some(flow) = self.table.get_mut(id) else { return };
         let gathered = flow.detection.gathering.is_some();
-        let progress = self.detector.look(flow, packet, direction, self.now);
+        let (stage, suspicion) = (flow.detection.stage, flow.detection.suspicion);
+        let unread = flow.detection.packets == 0;
+        let mut progress = self.detector.look(flow, packet, direction, self.now);
         let gathers = flow.detection.gathering.is_some();
+        let begins = flow.packets == [1, 0] && self.config.bittorrent.from_syn;
+        let may_be_known = begins || unread && flow.detection.packets > 0;
+        let is_open = flow.detection.stage == Stage::Undecided;
+        let is_news = flow.detection.suspicion != suspicion;
         match (gathered, gathers) {
             (false, true) => self.keep_gathering(id, out),
             (true, false) => self.gatherings = self.gatherings.saturating_sub(1),
             _ => {}
+        }
+        if is_news {
+            self.bear_witness(id);
+        }
+        if is_open && (is_news || may_be_known) && self.consult(id) {
+            return self.advance(id, Progress::Supposed, out);
+        }
+        if stage == Stage::Provisional && progress == Progress::Named {
+            self.check_supposition(id);
+        }
+        if progress != Progress::Named && self.bear_counter_witness(id) {
+            progress = Progress::Updated;
         }
         self.advance(id, progress, out);
     }
@@ -532,12 +592,33 @@ impl Engine {
         }
     }
 
-    fn advance(&mut self, id: FlowId, progress: Progress, out: &mut Output) {
-        match progress {
+    fn advance(&mut self, id: FlowId, mut progress: Progress, out: &mut Output) {
+        if progress == Progress::GaveUp {
+            self.bear_witness(id);
+            if self.consult(id) {
+                progress = Progress::Supposed;
+            }
+        }
+        let evidence = self.table.get(id).map(|flow| flow.detection.evidence);
+        let counters = &mut self.counters;
+        let counter = match progress {
             Progress::None => return,
-            Progress::Named => self.counters.named = self.counters.named.wrapping_add(1),
-            Progress::GaveUp => self.counters.unknown = self.counters.unknown.wrapping_add(1),
-            Progress::Updated => {}
+            Progress::Updated => None,
+            Progress::Named => Some(&mut counters.named),
+            Progress::GaveUp => Some(&mut counters.unknown),
+            Progress::Supposed if evidence == Some(Evidence::Inferred) => {
+                Some(&mut counters.inferred)
+            }
+            Progress::Supposed => Some(&mut counters.by_swarm),
+        };
+        if let Some(counter) = counter {
+            *counter = counter.wrapping_add(1);
+        }
+        if progress == Progress::Named
+            && let Some(flow) = self.table.get(id)
+        {
+            let role = self.interface(flow).role;
+            peers::profess(&mut self.swarm, flow, role);
         }
         self.reclassify(id);
         self.question(id, out);
@@ -605,26 +686,27 @@ impl Engine {
     /// Hands on what the packet of a named flow teaches.
     fn learn(&mut self, id: FlowId, packet: &Packet<'_>, direction: Direction) {
         let Some(flow) = self.table.get(id) else { return };
-        if !Detector::teaches(flow) {
-            return;
-        }
         self.detector.learn(flow, packet, direction, self.now, &mut self.lessons);
         // Whoever receives the answer asked for it.
         let client = packet.destination;
-        for lesson in self.lessons.drain(..) {
+        let mut lessons = std::mem::take(&mut self.lessons);
+        for lesson in lessons.drain(..) {
             match lesson {
                 Lesson::Answer { name, addr, ttl } => {
                     self.hints.insert(client, addr, &name, ttl, self.now);
                 }
-                Lesson::Peer(_) | Lesson::Listens { .. } => {} // no dissector teaches these yet
+                Lesson::Peer(_) | Lesson::Listens { .. } => self.hear(id, direction, &lesson),
             }
         }
+        self.lessons = lessons;
     }
 
     fn end(&mut self, mut flow: Flow, reason: Reason, out: &mut Output) {
         if flow.detection.gathering.is_some() {
             self.gatherings = self.gatherings.saturating_sub(1);
         }
+        let role = self.interface(&flow).role;
+        peers::profess(&mut self.swarm, &flow, role);
         out.frames.extend(frames::reclaim(&mut flow));
         let mut past = std::mem::take(&mut self.past);
         past.add(&self.view(&flow));
@@ -649,7 +731,9 @@ fn classify(flow: &mut Flow, catalogue: &Catalogue, lists: &CategoryLists) {
     let other = flow.other().addr;
     let detection = &mut flow.detection;
     let facts = detection.facts.as_deref();
-    let host = facts.and_then(|facts| facts.host.as_deref()).or(detection.hint.as_deref());
+    let certified = facts.filter(|facts| facts.host.is_none()).and_then(Facts::certified_host);
+    let own = facts.and_then(Facts::own_host);
+    let host = own.or(detection.hint.as_deref()).or(certified.as_deref());
     let protocol = facts.map(|facts| facts.protocol.name);
     detection.app = catalogue.identify(host, protocol, other);
     detection.domain_categories = host.map_or_else(Box::default, |host| lists.of_host(host));

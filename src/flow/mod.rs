@@ -11,7 +11,7 @@ pub use side::{Locality, OtherType, Sides};
 pub use table::{FLOWS_MAX_DEFAULT, FlowId, FlowTable, IdleTimeouts};
 
 use crate::app::AppId;
-use crate::facts::Facts;
+use crate::facts::{Certainty, Facts};
 use crate::net::{Direction, Endpoint, Mac};
 use crate::prefix::Gathered;
 use crate::time::Timestamp;
@@ -102,10 +102,73 @@ impl Ending {
 pub enum Stage {
     /// Dissectors are asked.
     Undecided,
+    /// Named for what is known of its ends or its shape; dissectors are still asked, and what they
+    /// say counts.
+    Provisional,
     /// Named; the dissector that named it waits for more.
     Pending,
     /// Over.
     Decided,
+}
+
+/// How an end of a flow is known to take part in BitTorrent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Somebody in the swarm told its endpoint.
+    Told,
+    /// An earlier flow with it spoke BitTorrent by content.
+    Proven,
+    /// It is the port of a local client.
+    Port,
+}
+
+/// What the name of a flow rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Evidence {
+    /// Its own payload.
+    #[default]
+    Content,
+    /// What is known of one of its ends.
+    Swarm(Known),
+    /// The shape of its first bytes, and what is known of its local host.
+    Inferred,
+}
+
+/// That a dissector sees no more than the shape of its protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Suspicion {
+    /// In both directions or in one.
+    pub certainty: Certainty,
+    /// Number of the dissector, in `dissect::ALL`.
+    pub dissector: u16,
+}
+
+/// What the protocol of a flow was told by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// There is none.
+    Unknown,
+    /// Its own payload.
+    Content,
+    /// What is known of one of its ends.
+    Swarm,
+    /// The shape of its first bytes, and what is known of its local host.
+    Inferred,
+    /// A registered port: a guess.
+    Port,
+}
+
+impl Source {
+    /// The word in records; criteria put `source_` in front.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Source::Unknown => "unknown",
+            Source::Content => "content",
+            Source::Swarm => "swarm",
+            Source::Inferred => "inferred",
+            Source::Port => "port",
+        }
+    }
 }
 
 /// What dissection knows of a flow.
@@ -115,6 +178,10 @@ pub struct Detection {
     pub stage: Stage,
     /// The protocol comes from a port number or transport alone.
     pub guessed: bool,
+    /// What the name rests on, where there is one that is no guess.
+    pub evidence: Evidence,
+    /// Its first bytes have no more than the shape of a protocol.
+    pub suspicion: Option<Suspicion>,
     /// Facts were replaced after the flow was first named.
     pub updated: bool,
     /// Packets that dissection looked at.
@@ -132,6 +199,19 @@ pub struct Detection {
     pub hint: Option<Box<str>>,
     /// The first bytes, while they are needed.
     pub gathering: Option<Box<Gathering>>,
+}
+
+impl Detection {
+    /// What the protocol was told by.
+    pub const fn source(&self) -> Source {
+        match (&self.facts, self.guessed, self.evidence) {
+            (None, ..) => Source::Unknown,
+            (Some(_), true, _) => Source::Port,
+            (Some(_), false, Evidence::Content) => Source::Content,
+            (Some(_), false, Evidence::Swarm(_)) => Source::Swarm,
+            (Some(_), false, Evidence::Inferred) => Source::Inferred,
+        }
+    }
 }
 
 /// The memory of an undecided flow.
@@ -187,6 +267,8 @@ impl Flow {
             detection: Detection {
                 stage: Stage::Undecided,
                 guessed: false,
+                evidence: Evidence::Content,
+                suspicion: None,
                 updated: false,
                 packets: 0,
                 dissector: None,

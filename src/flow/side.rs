@@ -91,6 +91,11 @@ impl Locality {
         }
     }
 
+    /// Whether a host of the LAN may have that address.
+    pub fn is_local(&self, addr: IpAddr) -> bool {
+        self.place(addr) == Place::Local
+    }
+
     fn place(&self, addr: IpAddr) -> Place {
         match addr {
             _ if addr.is_multicast() => Place::Multicast,

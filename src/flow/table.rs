@@ -202,7 +202,19 @@ impl FlowTable {
 
     /// Every flow, in no order that means anything.
     pub fn iter(&self) -> impl Iterator<Item = (FlowId, &Flow)> {
-        self.slots.iter().zip(0..).filter_map(|(slot, number)| {
+        self.page(0, usize::MAX)
+    }
+
+    /// How many places there are, free ones among them.
+    pub const fn places(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The flows at `count` places behind the first `skip`.
+    pub fn page(&self, skip: usize, count: usize) -> impl Iterator<Item = (FlowId, &Flow)> {
+        let first = u32::try_from(skip).unwrap_or(NONE);
+        let places = self.slots.iter().skip(skip).take(count).zip(first..);
+        places.filter_map(|(slot, number)| {
             let id = FlowId { slot: number, generation: slot.generation };
             slot.flow.as_ref().map(|flow| (id, flow))
         })

@@ -8,7 +8,7 @@ use super::view::View;
 use crate::app::Basis;
 use crate::criteria::{Field, FieldId, Kind, Schema, Value, Vocabulary};
 use crate::facts::Detail;
-use crate::flow::{OtherType, Stage};
+use crate::flow::{OtherType, Source, Stage};
 
 /// Calls the test with each value of a field, until one passes.
 pub type Getter = fn(&View<'_>, &mut Test<'_>) -> bool;
@@ -36,6 +36,13 @@ const OTHER_TYPES: &[(&str, u32)] = &[
 ];
 const ORIGINS: &[(&str, u32)] =
     &[("origin_unknown", 0), ("origin_local", 1), ("origin_other", 2), ("origin_remote", 2)];
+const SOURCES: &[(&str, u32)] = &[
+    ("source_unknown", 0),
+    ("source_content", 1),
+    ("source_swarm", 2),
+    ("source_inferred", 3),
+    ("source_port", 4),
+];
 const TUNNELS: &[(&str, u32)] = &[("tunnel_none", 0), ("tunnel_gtp", 1)];
 
 fn text(value: Option<&str>, test: &mut Test<'_>) -> bool {
@@ -257,6 +264,15 @@ fields! {
         Some(|view, test| test(Value::Flag(view.flow.detection.guessed)));
     "detection_packets" [] Kind::Number, "packets that detection looked at",
         Some(|view, test| number(Some(view.flow.detection.packets), test));
+    "detection_source" [] Kind::Constant(SOURCES),
+        "what the protocol was told by: content, a known BitTorrent peer, shape and host, port",
+        Some(|view, test| test(Value::Constant(match view.flow.detection.source() {
+            Source::Unknown => 0,
+            Source::Content => 1,
+            Source::Swarm => 2,
+            Source::Inferred => 3,
+            Source::Port => 4,
+        })));
     "soft_dissector" [] Kind::Flag, "named by an expression of the signatures", None;
     "dhc_hit" [] Kind::Flag, "a DNS answer named the host",
         Some(|view, test| test(Value::Flag(view.flow.detection.hint.is_some())));

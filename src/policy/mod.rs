@@ -71,6 +71,14 @@ pub enum Obstacle {
 }
 
 impl Policy {
+    /// Whether criteria or exemptions of an action that is on read the field of that name.
+    pub fn reads(&self, field: &str) -> bool {
+        let Some((id, _)) = schema().find(field) else { return false };
+        let actions = self.actions.iter().filter(|action| action.enabled);
+        let own = actions.flat_map(|action| action.exemptions.iter().chain([&action.criteria]));
+        own.chain(&self.exemptions).any(|criteria| criteria.fields().contains(&id))
+    }
+
     /// The actions that match a flow while the timetable of this policy holds, in order, with
     /// their numbers.
     pub fn matches<'p>(

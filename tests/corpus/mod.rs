@@ -12,7 +12,7 @@ use nfa::engine::{Engine, Limits, Output};
 use nfa::flow::{Flow, Locality};
 use nfa::interface::{Interface, Role};
 use nfa::time::Timestamp;
-use nfa::wire::{self, LinkType};
+use nfa::wire::{self, LinkType, Packet};
 
 /// The folder of the corpus, if there is one.
 pub fn folder() -> Option<PathBuf> {
@@ -73,8 +73,20 @@ pub fn read(path: &Path) -> (Vec<Frame>, Option<CaptureError>) {
     }
 }
 
-/// Every flow of these frames, in the order they ended. Room for all, and none is ever idle.
+/// Every flow of these frames, in the order they ended.
 pub fn replay(frames: &[Frame], catalogue: &Arc<Catalogue>) -> Vec<Flow> {
+    // What no packet is, tests/corpus_wire.rs judges.
+    let packets = frames.iter().filter_map(|frame| {
+        wire::decode(frame.link, &frame.bytes).ok().map(|packet| (frame.at, packet))
+    });
+    flows(packets, catalogue)
+}
+
+/// Every flow of these packets, in the order they ended. Room for all, and none is ever idle.
+pub fn flows<'p>(
+    packets: impl Iterator<Item = (Timestamp, Packet<'p>)>,
+    catalogue: &Arc<Catalogue>,
+) -> Vec<Flow> {
     let limits = Limits {
         flows_max: 1 << 20,
         gatherings_max: 1 << 20,
@@ -87,11 +99,8 @@ pub fn replay(frames: &[Frame], catalogue: &Arc<Catalogue>) -> Vec<Flow> {
     let config = Config::default();
     let mut engine = Engine::new(config, Arc::clone(catalogue), vec![interface], locality, limits);
     let mut output = Output::default();
-    for frame in frames {
-        // What no packet is, tests/corpus_wire.rs judges.
-        if let Ok(packet) = wire::decode(frame.link, &frame.bytes) {
-            engine.packet(frame.at, 0, &packet, &mut output);
-        }
+    for (at, packet) in packets {
+        engine.packet(at, 0, &packet, &mut output);
     }
     engine.finish(&mut output);
     output.ended.into_iter().map(|ended| ended.flow).collect()

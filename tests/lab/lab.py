@@ -90,8 +90,8 @@ class Process:
 class Lab:
     """The namespaces and every process in them. Use it in a `with` statement."""
 
-    def __init__(self, keep_logs=None):
-        self.prefix = f"nfalab{os.getpid()}"
+    def __init__(self, keep_logs=None, prefix="nfalab"):
+        self.prefix = f"{prefix}{os.getpid()}"
         self.names = []
         self.processes = []
         self.keep_logs = keep_logs

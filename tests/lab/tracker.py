@@ -1,12 +1,16 @@
 """A BitTorrent tracker over HTTP (BEP 3, 7, 23) and UDP (BEP 15): `tracker.py PORT ADDRESS...`.
 
+With $TRACKER_CERTIFICATE and $TRACKER_KEY it speaks HTTPS in place of HTTP, and no UDP.
+
 It holds each HTTP answer back for a moment: the flow of an announce is otherwise over before
 anybody could look at what the agent made of it.
 """
 
 import ipaddress
+import os
 import random
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -100,9 +104,16 @@ def serve_udp(address, port):
 
 def main():
     port = int(sys.argv[1])
+    certificate = os.environ.get("TRACKER_CERTIFICATE")
     for address in sys.argv[2:]:
         http = (Server6 if ":" in address else Server)((address, port), Handler)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, os.environ["TRACKER_KEY"])
+            http.socket = context.wrap_socket(http.socket, server_side=True)
         threading.Thread(target=http.serve_forever, daemon=True).start()
+        if certificate:
+            continue
         threading.Thread(target=serve_udp, args=(address, port), daemon=True).start()
     print("ready", flush=True)
     threading.Event().wait()

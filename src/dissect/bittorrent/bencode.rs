@@ -107,6 +107,35 @@ pub fn dict<'a>(
     }
 }
 
+/// As [`dict`], but of a dictionary that may be cut or damaged: gives `visit` what stands before
+/// that, and a reader at the value that is not whole.
+pub fn dict_head<'a>(reader: &mut Reader<'a>, mut visit: impl FnMut(&'a [u8], Reader<'a>)) {
+    if reader.literal(b"d").is_err() {
+        return;
+    }
+    while let Ok(Token::Bytes(key)) = token(reader) {
+        visit(key, *reader);
+        if skip(reader).is_err() {
+            return;
+        }
+    }
+}
+
+/// As much as is there of a byte string that stands next.
+pub fn bytes_head<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
+    let first = reader.u8().ok().filter(u8::is_ascii_digit)?;
+    let length = usize::try_from(number(reader, first, b':').ok()?).ok()?;
+    reader.take(length.min(reader.len())).ok()
+}
+
+/// A port number that must stand next as an integer.
+pub fn port(reader: &mut Reader<'_>) -> Option<u16> {
+    match token(reader) {
+        Ok(Token::Integer(port)) => u16::try_from(port).ok(),
+        _ => None,
+    }
+}
+
 /// A byte string that must stand next.
 pub fn bytes<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Stop> {
     match token(reader)? {

@@ -5,6 +5,7 @@
 //! 20-byte node id. The shortest of those is 12 fixed bytes: 2^-96 by chance.
 
 use super::bencode::{self, Token};
+use super::teach::Notes;
 use crate::bytes::{Reader, Stop};
 
 /// Openings with a node id that stand at the very start because keys are sorted.
@@ -75,6 +76,76 @@ fn is_error(reader: &mut Reader<'_>) -> Result<bool, Stop> {
     Ok(matches!(code, Token::Integer(200..=399)) && matches!(text, Token::Bytes(_)))
 }
 
+/// Endpoints in an answer: `nodes` and `values` (BEP 5), `nodes6` and long values (BEP 32), and
+/// `ip`, the receiver's own endpoint as the sender sees it (BEP 42). In an announcement, where its
+/// sender listens (BEP 5 "announce_peer").
+pub fn teach(bytes: &[u8], notes: &mut Notes<'_>) {
+    if message(bytes).is_err() {
+        return;
+    }
+    let (mut announces, mut port) = (false, None);
+    bencode::dict_head(&mut Reader::datagram(bytes), |key, mut value| match key {
+        b"ip" => endpoint(&mut value, notes),
+        b"a" => port = announced(&mut value, notes),
+        b"r" => bencode::dict_head(&mut value, |key, mut value| match key {
+            b"nodes" => nodes(&mut value, 26, notes),
+            b"nodes6" => nodes(&mut value, 38, notes),
+            b"values" => values(&mut value, notes),
+            _ => {}
+        }),
+        b"q" => announces = bencode::bytes(&mut value) == Ok(b"announce_peer"),
+        _ => {}
+    });
+    if let Some(port) = port.filter(|_| announces) {
+        notes.listens(port);
+    }
+}
+
+/// A compact endpoint of either family in a string of its own.
+fn endpoint(reader: &mut Reader<'_>, notes: &mut Notes<'_>) {
+    match bencode::bytes(reader) {
+        Ok(one) if one.len() == 6 => notes.compact_v4(one),
+        Ok(one) if one.len() == 18 => notes.compact_v6(one),
+        _ => {}
+    }
+}
+
+/// A node is 20 bytes of id and a compact endpoint.
+fn nodes(reader: &mut Reader<'_>, node_bytes: usize, notes: &mut Notes<'_>) {
+    let list = bencode::bytes_head(reader).unwrap_or_default();
+    for node in list.chunks_exact(node_bytes) {
+        match node.get(20..).unwrap_or_default() {
+            one if one.len() == 6 => notes.compact_v4(one),
+            one => notes.compact_v6(one),
+        }
+    }
+}
+
+fn values(reader: &mut Reader<'_>, notes: &mut Notes<'_>) {
+    if bencode::token(reader) != Ok(Token::List) {
+        return;
+    }
+    while reader.peek().is_some_and(|first| first.is_ascii_digit()) {
+        endpoint(&mut reader.clone(), notes);
+        if bencode::skip(reader).is_err() {
+            return;
+        }
+    }
+}
+
+/// The port in the arguments of an announcement.
+fn announced(reader: &mut Reader<'_>, notes: &Notes<'_>) -> Option<u16> {
+    let (mut implied, mut port) = (false, None);
+    bencode::dict_head(reader, |key, mut value| match key {
+        b"implied_port" => {
+            implied = matches!(bencode::token(&mut value), Ok(Token::Integer(1..)));
+        }
+        b"port" => port = bencode::port(&mut value),
+        _ => {}
+    });
+    if implied { Some(notes.source_port()) } else { port }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +173,28 @@ mod tests {
         let answer = join(&[b"d2:ip6:\x01\x02\x03\x04\x05\x061:rd2:id20:", ID, b"e1:t2:aa1:y1:re"]);
         assert_eq!(message(&answer), Ok(None));
         assert_eq!(message(b"d1:eli203e14:Protocol Errore1:t2:aa1:y1:ee"), Ok(None));
+        // BEP 42's `ip` in an error, BEP 44's codes and `put`, BEP 51's samples, BEP 32's `want`.
+        for (other, name) in [
+            (&b"d1:eli205e8:too longe2:ip6:\x01\x02\x03\x04\x05\x061:t2:aa1:y1:ee"[..], "ip"),
+            (
+                b"d1:ad2:id20:abcdefghij01234567893:seqi1e5:token1:x1:v4:spame\
+                1:q3:put1:t2:aa1:y1:qe",
+                "put",
+            ),
+            (
+                b"d1:ad2:id20:abcdefghij01234567896:target20:abcdefghij01234567894:wantl2:n42:n6ee\
+                1:q17:sample_infohashes2:roi1e1:t2:aa1:y1:qe",
+                "samples asked",
+            ),
+            (
+                b"d1:rd2:id20:abcdefghij01234567898:intervali60e3:numi1e7:samples20:\
+                abcdefghij0123456789e1:t2:aa1:y1:re",
+                "samples",
+            ),
+        ] {
+            assert_eq!(message(other), Ok(None), "{name}");
+            udp(6881, 51413).reply(other).survives("BitTorrent");
+        }
         for wrong in [
             &b"d1:eli7e14:Protocol Errore1:t2:aa1:y1:ee"[..], // no such code
             b"d1:t2:aa1:y1:qe",                               // a query without a question

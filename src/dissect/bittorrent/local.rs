@@ -2,12 +2,15 @@
 //!
 //! The request line is 22 fixed bytes that no other protocol has, so the group is not asked for.
 
+use super::teach::Notes;
 use crate::bytes::{Reader, Stop};
+
+const REQUEST_LINE: &[u8] = b"BT-SEARCH * HTTP/1.1\r\n";
 
 /// The first torrent announced, 40 hexadecimal digits in the first `Infohash` header.
 pub fn announce(bytes: &[u8]) -> Result<Option<[u8; 20]>, Stop> {
     let mut reader = Reader::datagram(bytes);
-    reader.literal(b"BT-SEARCH * HTTP/1.1\r\n")?;
+    reader.literal(REQUEST_LINE)?;
     while let Ok(header) = reader.until(b"\r\n") {
         let mut halves = header.splitn(2, |&byte| byte == b':');
         let name = halves.next().unwrap_or_default();
@@ -16,6 +19,22 @@ pub fn announce(bytes: &[u8]) -> Result<Option<[u8; 20]>, Stop> {
         }
     }
     Ok(None)
+}
+
+/// The port at which the sender accepts peers.
+pub fn teach(bytes: &[u8], notes: &mut Notes<'_>) {
+    let mut reader = Reader::datagram(bytes);
+    if reader.literal(REQUEST_LINE).is_err() {
+        return;
+    }
+    while let Ok(header) = reader.until(b"\r\n") {
+        if let Some((name, value)) = header.split_at_checked(5)
+            && name.eq_ignore_ascii_case(b"port:")
+        {
+            let port = std::str::from_utf8(value).ok().and_then(|text| text.trim().parse().ok());
+            return notes.listens(port.unwrap_or(0));
+        }
+    }
 }
 
 /// 20 bytes out of 40 hexadecimal digits.
@@ -42,6 +61,10 @@ mod tests {
         let hash = announce(text).unwrap().unwrap();
         assert_eq!((hash[0], hash[15], hash[19]), (0x00, 0xff, 0x33));
         udp(6771, 6771).towards("239.192.152.143").original(text).survives("BitTorrent");
+        for group in ["ff15::efc0:988f", "ff02::efc0:988f"] {
+            let text = text.to_vec();
+            udp(6771, 6771).towards(group).original(text).survives("BitTorrent");
+        }
         assert_eq!(announce(&text[..22]), Ok(None));
         assert_eq!(announce(b"BT-SEARCH * HTTP/1.1\r\nInfohash: 0011\r\n"), Ok(None));
         assert_eq!(announce(b"M-SEARCH * HTTP/1.1\r\n"), Err(Stop::NotMine));

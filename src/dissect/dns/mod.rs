@@ -39,13 +39,17 @@ const RECORDS_READ_MAX: u32 = 128;
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let home = prefix.has_port(53);
-    match prefix.transport {
+    let facts = match prefix.transport {
         Transport::Udp if NEIGHBOUR_PORTS.iter().any(|&port| prefix.has_port(port)) => {
             Err(Stop::NotMine)
         }
-        Transport::Udp => {
-            each(prefix, |datagram| if home { at_home(datagram) } else { elsewhere(datagram) })
+        Transport::Udp if home => {
+            // A name that a later message tells is better than none.
+            let named = |datagram| at_home(datagram).ok().filter(|facts| !facts.pending);
+            let best = prefix.datagrams().find_map(|datagram| named(datagram.bytes));
+            best.map_or_else(|| each(prefix, at_home), Ok)
         }
+        Transport::Udp => each(prefix, elsewhere),
         _ => each(prefix, |side| {
             let mut reader = Reader::stream(side);
             let length = reader.u16()?; // RFC 1035 section 4.2.2
@@ -62,7 +66,9 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
                 Err(stop) => Err(stop),
             }
         }),
-    }
+    }?;
+    let pending = facts.pending && !prefix.last_call;
+    Ok(Facts { pending, ..facts })
 }
 
 fn teach(prefix: &Prefix<'_>, lessons: &mut Vec<Lesson>) {
@@ -75,8 +81,11 @@ fn teach(prefix: &Prefix<'_>, lessons: &mut Vec<Lesson>) {
     }
 }
 
+/// What a message tells that asks for `name`. One that is no host's may come again undamaged.
 fn facts(name: &message::Name) -> Facts {
-    Facts { host: host_name(name.bytes()), ..Facts::of(&PROTOCOL) }
+    let host = host_name(name.bytes());
+    let pending = host.is_none() && !name.bytes().is_empty();
+    Facts { host, pending, ..Facts::of(&PROTOCOL) }
 }
 
 /// Whether header and length can be a message's. Off port 53 only ordinary queries and answers
@@ -97,21 +106,53 @@ fn sane(header: &Header, home: bool, length: u32) -> Result<(), Stop> {
     if opcode && counts && fits && question && clean { Ok(()) } else { Err(Stop::NotMine) }
 }
 
-/// Port 53: the header and the first question must be sound; what follows may be cut or damaged.
+/// Port 53: what follows the header and the first question may be cut or damaged, and so may one of
+/// these two if the other is beyond doubt.
 fn at_home(message: &[u8]) -> Result<Facts, Stop> {
     let header = Header::parse(message).ok_or(Stop::NotMine)?;
-    sane(&header, true, u32::try_from(message.len()).unwrap_or(u32::MAX))?;
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+    let counted = sane(&header, true, length);
     let [questions, ..] = header.counts;
-    if questions == 0 {
+    if questions == 0 && counted.is_ok() {
         // An error or a keep-alive (RFC 8490) repeats no question.
         let bare = message.len() == message::HEADER_BYTES || header.records() > 0;
         return if header.response && bare { Ok(Facts::of(&PROTOCOL)) } else { Err(Stop::NotMine) };
     }
-    let question = message::question(message, &mut message::body(message))?;
-    if !is_known_class(question.class) || question.kind == 0 {
+    let question = message::question(message, &mut message::body(message)).ok();
+    let known = question.filter(|asked| is_known_class(asked.class) && asked.kind != 0);
+    if counted.is_ok()
+        && let Some(question) = known
+    {
+        return Ok(facts(&question.name));
+    }
+    // Damage to one word of the header leaves the labels of a name, then 2^-9 for its type and
+    // 2^-13 for its class; opcode and reserved bit add 2^-3.
+    let whole = question.filter(|asked| asked.name.printable && asked.name.bytes().contains(&b'.'));
+    if header.opcode <= 6
+        && !header.reserved
+        && let Some(question) = whole.filter(|asked| is_known_type(asked.kind))
+        && known.is_some()
+    {
+        return Ok(facts(&question.name));
+    }
+    if !is_plain(&header) || message.len() <= message::HEADER_BYTES {
         return Err(Stop::NotMine);
     }
-    Ok(facts(&question.name))
+    let nameless = || Facts { pending: true, ..Facts::of(&PROTOCOL) };
+    Ok(whole.map_or_else(nameless, |question| facts(&question.name)))
+}
+
+/// The header that nearly every message has: an ordinary query for one name, with no records but
+/// perhaps one of EDNS (2^-8 for its flags, 2^-63 for its counts), or its answer (2^-5 and 2^-40).
+pub const fn is_plain(header: &Header) -> bool {
+    let [questions, answers, authorities, additionals] = header.counts;
+    let ordinary = header.opcode == 0 && !header.reserved && questions == 1;
+    let records = if header.response {
+        header.rcode <= 5 && answers < 64 && authorities < 32 && additionals < 32
+    } else {
+        header.rcode == 0 && answers == 0 && authorities == 0 && additionals <= 1
+    };
+    ordinary && records
 }
 
 /// Any other port: one question of a printable name and known type, every record readable, and
@@ -187,6 +228,20 @@ mod tests {
         assert_eq!(udp(40000, 53).reply(&lying).name(), Some("DNS"));
         udp(40000, 5300).original(join(&[&query(), b"x"])).is_nobodys();
         udp(40000, 5300).original(hex("1a2b 0100 0001 0000 0000 0000 00 0001 0001")).is_nobodys();
+    }
+
+    #[test]
+    fn on_its_port_header_or_question_may_be_damaged() {
+        let mut counts = query();
+        counts[6] = 0x52; // answers in a query
+        let asked = udp(40000, 53).original(&counts).ask(&DNS).unwrap();
+        assert_eq!(asked.host.as_deref(), Some("www.example.org"));
+        udp(40000, 5300).original(&counts).is_nobodys();
+        let mut label = query();
+        label[12] = 0xdd;
+        assert_eq!(udp(40000, 53).original(&label).ask(&DNS).unwrap().host, None);
+        label[6] = 0x52;
+        udp(40000, 53).original(&label).is_nobodys();
     }
 
     #[test]

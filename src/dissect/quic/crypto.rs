@@ -102,8 +102,9 @@ pub fn read_frames(
                 if short && !cut {
                     return Err(Stop::NotMine);
                 }
+                let covered = assembly.covered;
                 assembly.add(offset, piece);
-                if enough(assembly) || short {
+                if short || assembly.covered > covered && enough(assembly) {
                     return Ok(());
                 }
                 frame

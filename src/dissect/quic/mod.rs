@@ -1,11 +1,15 @@
 //! QUIC: the client's hello out of its Initial packets, RFC 9000 and RFC 9001, and Google's
-//! versions before. Packets with a short header say nothing, so mid-stream QUIC is not recognized.
+//! versions before. In mid-stream it is recognized on its own port.
 
 mod crypto;
 mod gquic;
+mod hkdf;
 mod keys;
 mod packet;
+mod short;
 mod version;
+
+use std::rc::Rc;
 
 use self::crypto::Assembly;
 use self::keys::ClientKeys;
@@ -16,7 +20,7 @@ use super::tls::{CLIENT_HELLO, Carrier, ClientHello, TLS_1_3, ja4};
 use crate::bytes::{Reader, Stop};
 use crate::facts::{Detail, Facts, Protocol};
 use crate::net::{Direction, Transport};
-use crate::prefix::Prefix;
+use crate::prefix::{Prefix, Wants};
 
 /// QUIC, whatever it carries.
 pub static PROTOCOL: Protocol =
@@ -47,7 +51,7 @@ const INITIAL_DATAGRAM_MIN: usize = 1200;
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     // Long headers start with a set bit, Google's old ones with few; most other UDP ends here.
-    let (mut known, mut maybe, mut opener) = (None, false, Opener::default());
+    let (mut known, mut maybe, mut opener) = (None, false, Opener::new(prefix.wants));
     for datagram in prefix.datagrams() {
         if let Ok((version, rest)) = gquic::version(datagram.bytes) {
             known = known.or(Some(version));
@@ -73,7 +77,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         }
     }
     match known {
-        None if !maybe => Err(Stop::NotMine),
+        None if !maybe => short::is_mid_stream(prefix).map(|()| Facts::of(&PROTOCOL)),
         _ if !prefix.last_call => Err(Stop::NeedMore),
         None => Err(Stop::NotMine),
         Some(version) => Ok(opener.cut_hello().unwrap_or_else(|| plain(version))),
@@ -90,10 +94,10 @@ fn google(version: u32, host: Option<Box<str>>) -> Facts {
 }
 
 /// Opens the client's Initial packets one after the other.
-#[derive(Default)]
 struct Opener {
+    wants: Wants,
     assembly: Assembly,
-    keys: Option<ClientKeys>,
+    keys: Option<Rc<ClientKeys>>,
     /// What the keys were made of; after Version Negotiation a client may keep its identifier.
     origin: (u32, Vec<u8>),
     /// The side whose packets opened, and their version.
@@ -103,6 +107,11 @@ struct Opener {
 }
 
 impl Opener {
+    fn new(wants: Wants) -> Self {
+        let (assembly, origin) = (Assembly::default(), (0, Vec::new()));
+        Opener { wants, assembly, keys: None, origin, client: None, opened: 0, derived: 0 }
+    }
+
     /// Takes one more Initial; facts as soon as the hello is whole.
     fn add(&mut self, packet: &Initial<'_>, sender: Direction) -> Result<Option<Facts>, Stop> {
         if self.client.is_some_and(|(client, _)| client != sender) {
@@ -113,7 +122,7 @@ impl Opener {
         if !self.open(packet, sender) && self.derive(packet) {
             self.open(packet, sender);
         }
-        hello(&self.assembly, packet.version)
+        hello(&self.assembly, packet.version, self.wants)
     }
 
     fn derive(&mut self, packet: &Initial<'_>) -> bool {
@@ -124,7 +133,7 @@ impl Opener {
         }
         self.derived = self.derived.saturating_add(1);
         self.origin = (packet.version.number, packet.dcid.to_vec());
-        self.keys = ClientKeys::derive(&packet.version, packet.dcid);
+        self.keys = ClientKeys::remembered(&packet.version, packet.dcid);
         true
     }
 
@@ -158,7 +167,8 @@ impl Opener {
     fn cut_hello(&self) -> Option<Facts> {
         let (_, version) = self.client?;
         let body = self.assembly.start().get(4..).filter(|_| version.tls)?;
-        ClientHello::parse(body, false, Carrier::Quic).ok().map(|hello| facts(&hello, version))
+        let hello = ClientHello::parse(body, false, Carrier::Quic).ok()?;
+        Some(facts(&hello, version, self.wants))
     }
 }
 
@@ -177,7 +187,7 @@ fn hello_length(assembly: &Assembly, version: Version) -> Result<usize, Stop> {
 }
 
 /// The facts of a whole hello.
-fn hello(assembly: &Assembly, version: Version) -> Result<Option<Facts>, Stop> {
+fn hello(assembly: &Assembly, version: Version, wants: Wants) -> Result<Option<Facts>, Stop> {
     let length = match hello_length(assembly, version) {
         Err(Stop::NeedMore) => return Ok(None),
         length => length?,
@@ -187,17 +197,19 @@ fn hello(assembly: &Assembly, version: Version) -> Result<Option<Facts>, Stop> {
     }
     let body = assembly.start().get(4..length).unwrap_or_default();
     let hello = ClientHello::parse(body, true, Carrier::Quic)?;
-    Ok(Some(facts(&hello, version)))
+    Ok(Some(facts(&hello, version, wants)))
 }
 
-fn facts(hello: &ClientHello<'_>, version: Version) -> Facts {
+fn facts(hello: &ClientHello<'_>, version: Version, wants: Wants) -> Facts {
     let doq = hello.protocols().any(|name| name.starts_with(b"doq"));
     let mut facts = Facts::of(if doq { &DOQ } else { &PROTOCOL });
     facts.details.push(Detail::QuicVersion(version.number));
     // QUIC knows no other, RFC 9001 section 4.2.
     facts.details.push(Detail::TlsVersion(TLS_1_3));
     hello.tell(&mut facts);
-    facts.details.extend(ja4(hello, Carrier::Quic).map(Detail::TlsJa4));
+    if wants.fingerprints {
+        facts.details.extend(ja4(hello, Carrier::Quic).map(Detail::TlsJa4));
+    }
     facts
 }
 

@@ -84,11 +84,8 @@ fn hex_digit(nibble: u8) -> char {
     char::from(hex(nibble))
 }
 
-const fn hex(nibble: u8) -> u8 {
-    match nibble & 15 {
-        digit @ 0..=9 => b'0'.saturating_add(digit),
-        letter => b'a'.saturating_sub(10).saturating_add(letter),
-    }
+fn hex(nibble: u8) -> u8 {
+    b"0123456789abcdef".get(usize::from(nibble & 15)).copied().unwrap_or_default()
 }
 
 /// `002f,0035,...` in ascending order.

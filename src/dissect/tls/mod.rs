@@ -73,7 +73,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     if let Some(hello) = &hello {
         hello.tell(&mut facts);
         // Two hashes are most of the work here, so they wait until the facts are final.
-        if !facts.pending {
+        if prefix.wants.fingerprints && !facts.pending {
             facts.details.extend(ja4(hello, Carrier::Tcp).map(Detail::TlsJa4));
         }
     }

@@ -1,4 +1,4 @@
-//! Packets in datagrams: Teredo (RFC 4380) and VXLAN (RFC 7348).
+//! Teredo (RFC 4380): IPv6 packets in datagrams.
 
 use crate::bytes::{Reader, Stop};
 use crate::dissect::Dissector;
@@ -8,17 +8,14 @@ use crate::net::Transport;
 use crate::prefix::Prefix;
 
 /// Teredo.
-pub static TEREDO: Protocol =
+pub static PROTOCOL: Protocol =
     Protocol { id: 214, name: "Teredo", category: "vpn", ports: &[(Transport::Udp, 3544)] };
-/// VXLAN.
-pub static VXLAN: Protocol =
-    Protocol { id: 285, name: "VXLAN", category: "networking", ports: &[(Transport::Udp, 4789)] };
 
-/// Both.
-pub static TUNNEL: Dissector = Dissector {
-    name: "tunnel",
+/// Packets and bubbles.
+pub static TEREDO: Dissector = Dissector {
+    name: "teredo",
     over: &[Transport::Udp],
-    protocols: &[&TEREDO, &VXLAN],
+    protocols: &[&PROTOCOL],
     dissect,
     teach: None,
 };
@@ -29,16 +26,16 @@ const ICMPV6: u8 = 58;
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     each(prefix, |datagram| match datagram.first() {
-        Some(0x00 | 0x60..=0x6f) => teredo(Reader::datagram(datagram)).map(|()| Facts::of(&TEREDO)),
-        Some(0x08) => vxlan(Reader::datagram(datagram)).map(|()| Facts::of(&VXLAN)),
+        Some(0x00 | 0x60..=0x6f) => packet(Reader::datagram(datagram)),
         _ => Err(Stop::NotMine),
     })
+    .map(|()| Facts::of(&PROTOCOL))
 }
 
 /// Section 5.1.1: authentication and origin may stand in front of an IPv6 packet that fills the
 /// datagram, and one of its addresses is Teredo's own, or it solicits a router over a link: 2^-48
 /// and more.
-fn teredo(mut reader: Reader<'_>) -> Result<(), Stop> {
+fn packet(mut reader: Reader<'_>) -> Result<(), Stop> {
     for _ in 0..2 {
         match reader.rest() {
             [0, 1, ..] => {
@@ -63,26 +60,6 @@ fn teredo(mut reader: Reader<'_>) -> Result<(), Stop> {
     }
 }
 
-/// Section 5: one flag, reserved zeros, and an Ethernet frame of a type that bridges carry:
-/// 2^-40 for the header, 2^-12 for the type.
-fn vxlan(mut reader: Reader<'_>) -> Result<(), Stop> {
-    let (flags, network) = (reader.u32()?, reader.u32()?);
-    if flags != 0x0800_0000 || network & 0xff != 0 {
-        return Err(Stop::NotMine);
-    }
-    reader.skip(12)?;
-    let kind = reader.u16()?;
-    let version = reader.peek().map(|first| first >> 4);
-    let sane = match kind {
-        0x0800 => version == Some(4),
-        0x86dd => version == Some(6),
-        0x0806 => reader.rest().starts_with(&[0, 1, 8, 0]),
-        0x8100 | 0x88a8 => reader.len() >= 4,
-        _ => false,
-    };
-    if sane { Ok(()) } else { Err(Stop::NotMine) }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::dissect::sample::{hex, join, udp};
@@ -100,10 +77,5 @@ mod tests {
         );
         udp(40000, 50000).original(join(&[&hex("0000 1234 01020304"), &bubble])).survives("Teredo");
         udp(40000, 50000).original(join(&[&bubble, b"x"])).is_nobodys();
-        let frame = join(&[&hex("08000000 00007b00"), &[2; 12], &hex("0800 45000014"), &[0; 16]]);
-        udp(40000, 4789).original(&frame).survives("VXLAN");
-        let mut damaged = frame;
-        damaged[1] = 1;
-        udp(40000, 4789).original(damaged).is_nobodys();
     }
 }

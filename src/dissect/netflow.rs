@@ -1,4 +1,4 @@
-//! Flow export: NetFlow 5 and 9 (RFC 3954), IPFIX (RFC 7011), sFlow 5 (sflow.org).
+//! NetFlow 5 and 9 (RFC 3954) and IPFIX (RFC 7011) over UDP.
 
 use crate::bytes::{Reader, Stop};
 use crate::dissect::Dissector;
@@ -8,30 +8,23 @@ use crate::net::Transport;
 use crate::prefix::Prefix;
 
 /// NetFlow and its standard.
-pub static NETFLOW: Protocol = Protocol {
+pub static PROTOCOL: Protocol = Protocol {
     id: 128,
     name: "NetFlow",
     category: "infrastructure",
     ports: &[(Transport::Udp, 2055), (Transport::Udp, 4739)],
 };
-/// sFlow.
-pub static SFLOW: Protocol = Protocol {
-    id: 129,
-    name: "SFlow",
-    category: "infrastructure",
-    ports: &[(Transport::Udp, 6343)],
-};
 
-/// Both.
-pub static FLOWLOG: Dissector = Dissector {
-    name: "flowlog",
+/// Exports of flows.
+pub static NETFLOW: Dissector = Dissector {
+    name: "netflow",
     over: &[Transport::Udp],
-    protocols: &[&NETFLOW, &SFLOW],
+    protocols: &[&PROTOCOL],
     dissect,
     teach: None,
 };
 
-/// Sets or samples in a datagram.
+/// Sets in a datagram.
 const PARTS_MAX: usize = 256;
 
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
@@ -54,10 +47,9 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
                 reader.skip(12)?; // time, sequence, domain
                 sets(&mut reader, 2)?;
             }
-            0 if reader.u16()? == 5 => return sflow(&mut reader).map(|()| Facts::of(&SFLOW)),
             _ => return Err(Stop::NotMine),
         }
-        Ok(Facts::of(&NETFLOW))
+        Ok(Facts::of(&PROTOCOL))
     })
 }
 
@@ -92,26 +84,6 @@ fn sets(reader: &mut Reader<'_>, template: u16) -> Result<(), Stop> {
     Err(Stop::NotMine)
 }
 
-/// Version 5, an agent's address, then samples whose lengths fill the datagram.
-fn sflow(reader: &mut Reader<'_>) -> Result<(), Stop> {
-    match reader.u32()? {
-        1 => reader.skip(4)?,
-        2 => reader.skip(16)?,
-        _ => return Err(Stop::NotMine),
-    }
-    reader.skip(12)?; // sub-agent, sequence, uptime
-    let count = reader.u32()?;
-    if count == 0 || count > 256 {
-        return Err(Stop::NotMine);
-    }
-    for _ in 0..count {
-        reader.skip(4)?;
-        let length = usize::try_from(reader.u32()?).map_err(|_| Stop::NotMine)?;
-        reader.skip(length)?;
-    }
-    if reader.is_empty() { Ok(()) } else { Err(Stop::NotMine) }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::dissect::sample::{hex, join, udp};
@@ -130,9 +102,5 @@ mod tests {
         let mut damaged = ten;
         damaged[19] = 13;
         udp(40000, 4739).original(damaged).is_nobodys();
-        let sflow = hex(
-            "00000005 00000001 c0a80101 00000000 00000001 00000001 00000001 00000002 00000004 01020304",
-        );
-        udp(40000, 6343).original(sflow).survives("SFlow");
     }
 }

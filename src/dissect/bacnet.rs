@@ -1,0 +1,65 @@
+//! BACnet/IP (ASHRAE 135, annex J): building automation over UDP.
+
+use crate::bytes::{Reader, Stop};
+use crate::dissect::Dissector;
+use crate::dissect::sides::{each, require};
+use crate::facts::{Facts, Protocol};
+use crate::net::Transport;
+use crate::prefix::Prefix;
+
+/// BACnet.
+pub static PROTOCOL: Protocol = Protocol {
+    id: 318,
+    name: "BACnet",
+    category: "infrastructure",
+    ports: &[(Transport::Udp, 47808)],
+};
+
+/// Its messages.
+pub static BACNET: Dissector = Dissector {
+    name: "bacnet",
+    over: &[Transport::Udp],
+    protocols: &[&PROTOCOL],
+    dissect,
+    teach: None,
+};
+
+const PORT: u16 = 47808;
+
+fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+    each(prefix, |datagram| message(datagram, prefix.has_port(PORT))).map(|()| Facts::of(&PROTOCOL))
+}
+
+/// J.2: the link's type, a function and the datagram's length (2^-28). Those that carry a network
+/// message show its version and reserved bits (2^-10 more); the others have no more to tell and
+/// count on the registered port alone.
+fn message(bytes: &[u8], home: bool) -> Result<(), Stop> {
+    let mut reader = Reader::datagram(bytes);
+    reader.literal(&[0x81])?;
+    let (function, length) = (reader.u8()?, usize::from(reader.u16()?));
+    require(function <= 0x0b && length == bytes.len())?;
+    match function {
+        0x04 => reader.skip(6)?, // whose broadcast is forwarded
+        0x09..=0x0b => {}
+        _ => return require(home),
+    }
+    // 6.2.2: version 1, reserved bits 6 and 4 of the control byte.
+    let (version, control) = (reader.u8()?, reader.u8()?);
+    require(version == 1 && control & 0x50 == 0 && !reader.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dissect::sample::{hex, udp};
+
+    #[test]
+    fn lengths_and_network_versions_count() {
+        let who_is = hex("810b000c 0120ffff00ff 1008");
+        udp(47808, 47808).original(&who_is).survives("BACnet");
+        udp(40000, 40001).original(who_is).survives("BACnet");
+        let register = hex("81050006 003c");
+        udp(47808, 47808).original(&register).survives("BACnet");
+        udp(40000, 40001).original(register).is_nobodys();
+        udp(40000, 47808).original(hex("810b000c 0220ffff00ff 1008")).is_nobodys();
+    }
+}

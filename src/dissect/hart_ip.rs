@@ -1,0 +1,67 @@
+//! HART-IP (FieldComm TS20085): field devices over TCP and UDP.
+
+use crate::bytes::Stop;
+use crate::dissect::Dissector;
+use crate::dissect::sides::{each, reader, require};
+use crate::facts::{Facts, Protocol};
+use crate::net::Transport;
+use crate::prefix::Prefix;
+
+/// HART-IP.
+pub static PROTOCOL: Protocol = Protocol {
+    id: 50201,
+    name: "HART-IP",
+    category: "infrastructure",
+    ports: &[(Transport::Tcp, 5094), (Transport::Udp, 5094)],
+};
+
+/// Its messages.
+pub static HART_IP: Dissector = Dissector {
+    name: "hart_ip",
+    over: &[Transport::Tcp, Transport::Udp],
+    protocols: &[&PROTOCOL],
+    dissect,
+    teach: None,
+};
+
+/// Version, type, id, status, sequence and a length that is the datagram's and suits the id, or opens
+/// a session: 2^-8, 2^-6, 2^-6, 2^-5 for errors below 8, 2^-16.
+fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+    each(prefix, |part| {
+        let mut reader = reader(prefix.transport, part);
+        let (version, kind) = (reader.u8()?, reader.u8()?);
+        require(matches!(version, 1 | 2) && matches!(kind, 0..=2))?;
+        let (id, status) = (reader.u8()?, reader.u8()?);
+        require(id <= 3 && status < 8)?;
+        reader.skip(2)?;
+        let length = usize::from(reader.u16()?);
+        if prefix.transport == Transport::Tcp {
+            // A stream opens with a session of 5 bytes: who is master, and for how long it lasts.
+            let (master, _lifetime) = (reader.u8()?, reader.u32()?);
+            require(id == 0 && kind < 2 && length == 13 && master <= 1)
+        } else {
+            // Opening a session, closing one and keeping one alive have one length each.
+            let sane = match id {
+                0 => matches!(length, 8 | 13),
+                1 | 2 => length == 8,
+                _ => length > 8,
+            };
+            require(sane && length == part.len())
+        }
+    })
+    .map(|()| Facts::of(&PROTOCOL))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dissect::sample::{hex, tcp, udp};
+
+    #[test]
+    fn sessions_open_with_fixed_lengths() {
+        let open = hex("010000000002000d 01 00007530");
+        udp(40000, 5094).original(&open).survives("HART-IP");
+        tcp(40000, 5094).original(&open).survives("HART-IP");
+        udp(40000, 5094).original(hex("010000000002000e 01 00007530")).is_nobodys();
+        tcp(40000, 5094).original(hex("010000000002000d 02 00007530")).is_nobodys();
+    }
+}

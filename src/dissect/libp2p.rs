@@ -1,0 +1,45 @@
+//! libp2p over TCP, the network of IPFS and others: its multistream greeting.
+//!
+//! multiformats/multistream-select, README: `/multistream/1.0.0` and a line end behind their length.
+
+use crate::bytes::{Reader, Stop};
+use crate::dissect::Dissector;
+use crate::dissect::sides::each;
+use crate::facts::{Facts, Protocol};
+use crate::net::Transport;
+use crate::prefix::Prefix;
+
+/// libp2p.
+pub static PROTOCOL: Protocol = Protocol {
+    id: 50124,
+    name: "libp2p",
+    category: "file-sharing",
+    ports: &[(Transport::Tcp, 4001)],
+};
+
+/// Greetings.
+pub static LIBP2P: Dissector = Dissector {
+    name: "libp2p",
+    over: &[Transport::Tcp],
+    protocols: &[&PROTOCOL],
+    dissect,
+    teach: None,
+};
+
+/// Twenty bytes, 2^-160.
+fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+    each(prefix, |side| {
+        Reader::stream(side).literal(b"\x13/multistream/1.0.0\n").map(|()| Facts::of(&PROTOCOL))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dissect::sample::tcp;
+
+    #[test]
+    fn the_greeting_is_libp2p() {
+        tcp(40000, 4001).original("\x13/multistream/1.0.0\n\x07/noise\n").survives("libp2p");
+        tcp(40000, 4001).original("\x13/multistream/2.0.0\n").is_nobodys();
+    }
+}

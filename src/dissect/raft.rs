@@ -1,0 +1,55 @@
+//! Raft as dqlite and its library speak it, over TCP.
+
+use crate::bytes::{Reader, Stop};
+use crate::dissect::Dissector;
+use crate::dissect::sides::{each, require};
+use crate::facts::{Facts, Protocol};
+use crate::net::Transport;
+use crate::prefix::Prefix;
+
+/// Raft.
+pub static PROTOCOL: Protocol =
+    Protocol { id: 50222, name: "Raft", category: "database", ports: &[] };
+
+/// Its messages.
+pub static RAFT: Dissector = Dissector {
+    name: "raft",
+    over: &[Transport::Tcp],
+    protocols: &[&PROTOCOL],
+    dissect,
+    teach: None,
+};
+
+/// The handshake of the library's transport: words of 8 bytes: version 1, the server's id, the
+/// length of its address, then the address with a port, padded with zeros: 2^-64, 2^-56 and more.
+fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+    each(prefix, |side| {
+        let mut reader = Reader::stream(side);
+        reader.literal(&[1, 0, 0, 0, 0, 0, 0, 0])?;
+        reader.skip(8)?;
+        let length = usize::from(reader.u8()?);
+        reader.literal(&[0; 7])?;
+        require(length % 8 == 0 && (8..=128).contains(&length))?;
+        let address = reader.take(length)?;
+        let text = address.split(|&byte| byte == 0).next().unwrap_or_default();
+        require(text.iter().all(u8::is_ascii_graphic) && text.contains(&b':'))
+    })
+    .map(|()| Facts::of(&PROTOCOL))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dissect::sample::{hex, join, tcp};
+
+    #[test]
+    fn the_address_is_told_first() {
+        let hello = join(&[
+            &hex("0100000000000000 0100000000000000 1000000000000000"),
+            b"192.0.2.1:9001\0\0",
+        ]);
+        tcp(40000, 9002).original(&hello).survives("Raft");
+        tcp(40000, 9002)
+            .original(hex("0200000000000000 0100000000000000 1000000000000000"))
+            .is_nobodys();
+    }
+}

@@ -1,0 +1,71 @@
+//! RMCP: the management controllers of servers (IPMI, ASF 2.0), over UDP.
+
+use crate::bytes::{Reader, Stop};
+use crate::dissect::Dissector;
+use crate::dissect::sides::{each, require};
+use crate::facts::{Facts, Protocol};
+use crate::net::Transport;
+use crate::prefix::Prefix;
+
+/// RMCP.
+pub static PROTOCOL: Protocol = Protocol {
+    id: 329,
+    name: "RMCP",
+    category: "infrastructure",
+    ports: &[(Transport::Udp, 623), (Transport::Udp, 664)],
+};
+
+/// Its messages.
+pub static RMCP: Dissector = Dissector {
+    name: "rmcp",
+    over: &[Transport::Udp],
+    protocols: &[&PROTOCOL],
+    dissect,
+    teach: None,
+};
+
+/// ASF section 3.2.2: version 6, reserved zero, a sequence, a class. Then the enterprise of ASF
+/// (2^-32 more) or a session of IPMI whose kind is known and whose length is the datagram's (2^-24,
+/// 2^-5, 2^-8).
+fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+    each(prefix, |datagram| {
+        let mut reader = Reader::datagram(datagram);
+        reader.literal(&[6, 0])?;
+        let (sequence, class) = (reader.u8()?, reader.u8()?);
+        match class & 0x7f {
+            6 if datagram.len() == 4 => require(class & 0x80 != 0 && sequence != 0xff),
+            6 => reader.literal(&[0, 0, 0x11, 0xbe]),
+            7 if sequence == 0xff => {
+                let kind = reader.u8()?;
+                require(matches!(kind, 0..=2 | 4..=6))?;
+                if kind == 6 {
+                    let payload = reader.u8()?;
+                    require(matches!(payload & 0x3f, 0..=2 | 0x10..=0x15))?;
+                    reader.skip(8)?;
+                    let length = usize::from(reader.u16_le()?);
+                    return require(length <= reader.len());
+                }
+                reader.skip(if kind == 0 { 8 } else { 24 })?;
+                let length = usize::from(reader.u8()?);
+                require(length == reader.len() && length >= 7)
+            }
+            _ => Err(Stop::NotMine),
+        }
+    })
+    .map(|()| Facts::of(&PROTOCOL))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dissect::sample::{hex, udp};
+
+    #[test]
+    fn both_classes() {
+        udp(40000, 623).original(hex("0600ff06 000011be 80 00 00 00")).survives("RMCP");
+        let auth = hex("0600ff07 00 00000000 00000000 09 20 18 c8 81 00 38 8e 04 b5");
+        udp(40000, 623).original(auth).survives("RMCP");
+        udp(40000, 623)
+            .original(hex("0600ff07 00 00000000 00000000 08 20 18 c8 81 00 38 8e 04 b5"))
+            .is_nobodys();
+    }
+}
