@@ -24,6 +24,7 @@ pub mod facts; // rank 1
 pub mod json; // rank 1
 pub mod netlink; // rank 1
 pub mod prefix; // rank 1
+pub mod privacy; // rank 1
 pub mod sys; // rank 1
 pub mod wire; // rank 1
 pub mod zone; // rank 1
@@ -44,4 +45,5 @@ pub mod record; // rank 4
 pub mod engine; // rank 5
 pub mod uci; // rank 5
 
+pub mod control; // rank 6
 pub mod rules; // rank 6

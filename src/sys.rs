@@ -7,6 +7,7 @@ use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, SystemTime};
 
 /// What to wait for on a descriptor; errors and hang-ups are always reported.
@@ -350,6 +351,25 @@ pub fn has_capability(number: u32) -> bool {
     set.is_none_or(|set| set.checked_shr(number).is_some_and(|rest| rest & 1 == 1))
 }
 
+/// Whose rights the process at the other end of a Unix stream socket had when it connected,
+/// SO_PEERCRED of unix(7).
+pub fn peer_uid(socket: &UnixStream) -> io::Result<u32> {
+    // SAFETY: all fields of a ucred are integers, for which zero is valid.
+    let mut peer: libc::ucred = unsafe { mem::zeroed() };
+    let mut size = libc::socklen_t::try_from(mem::size_of_val(&peer)).unwrap_or_default();
+    // SAFETY: `peer` has room for the `size` bytes that the kernel writes at most.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut peer).cast(),
+            &raw mut size,
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(peer.uid) }
+}
+
 /// Whose rights this process has; 0 is root.
 pub fn effective_uid() -> u32 {
     // SAFETY: geteuid takes nothing and cannot fail.
@@ -480,6 +500,12 @@ mod tests {
         let line = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap();
         let effective = line.split_whitespace().nth(1).unwrap();
         assert_eq!(effective.parse(), Ok(effective_uid()));
+    }
+
+    #[test]
+    fn the_peer_of_a_pair_is_ourselves() {
+        let (one, _other) = UnixStream::pair().unwrap();
+        assert_eq!(peer_uid(&one).unwrap(), effective_uid());
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Live capture on links of a network namespace of its own. Needs root and the `ip` command.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
-use nfa::capture::{CaptureError, FlowFilter, LiveCapture, SNAPLEN, drop_bare_acknowledgements};
+use nfa::capture::{
+    CaptureError, FlowFilter, LiveCapture, SNAPLEN, Unread, drop_bare_acknowledgements,
+};
 use nfa::effect::FiveTuple;
 use nfa::net::{Endpoint, Transport};
 use nfa::sys::{self, Interest, PollFd};
@@ -367,7 +369,10 @@ fn inside_filter() {
             } else {
                 assert!(passes(source, destination, ACK), "the transport is part of the flow");
             }
+            let unread = filter.unread(&flow).map(|way| (way.packets, way.bytes > 20));
+            assert_eq!(unread, [(1, true); 2], "{flow}");
             filter.resume(&flow);
+            assert_eq!(filter.unread(&flow), [Unread::default(); 2], "{flow}");
             assert!(passes(source, destination, ordinary), "{flow}: wanted again");
         }
     }

@@ -474,10 +474,12 @@ fn run_waits_for_a_missing_interface_and_ends_when_told() {
         eprintln!("skipped: needs the right to capture");
         return;
     }
-    let config = file(&scratch("run"), "config.json", b"{}");
+    let folder = scratch("run");
+    let config = file(&folder, "config.json", b"{}");
     let mut child = Command::new(NFA)
         .current_dir(root())
-        .args(["run", "--config", &config, "--interface", "nfa-none0"])
+        .args(["run", "--config", &config, "--interface", "nfa-none0", "--socket"])
+        .arg(folder.join("nfa.sock"))
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();

@@ -288,6 +288,8 @@ impl Daemon {
             .arg(folder.join("nfa.json"))
             .arg("--catalogue")
             .arg(root.join("files/usr/share/nfa/apps.d"))
+            .arg("--socket")
+            .arg(folder.join("nfa.sock"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -226,6 +226,18 @@ fn main() {
     for text in wrong.lines().filter_map(|line| line.strip_prefix("> ")) {
         seeds.add("criteria", &[b"\x02", text.as_bytes()].concat());
     }
+    for request in [
+        r#"{"method":"status"}"#,
+        r#"{"method":"flows","limit":1,"sort":"bytes","client":"10.0.0.1","text":"a"}"#,
+        r#"{"method":"flows","cursor":"9:0.0","criteria":"protocol == 'sip';"}"#,
+        r#"{"method":"sets","set":"nfa.sip","limit":2}"#,
+        r#"{"method":"search","what":"203.0.113.9"}"#,
+        r#"{"method":"why","flow":"udp 10.0.0.1:5060 203.0.113.1:5060"}"#,
+        r#"{"method":"top","by":"client"}"#,
+        r#"{"method":"criteria","text":"app == 'netify.youtube';"}"#,
+    ] {
+        seeds.add("control", request.as_bytes());
+    }
     for path in under(&root, "tests/apps", "json") {
         seeds.add("catalogue", &[b"\x01", &fs::read(path).unwrap()[..]].concat());
     }

@@ -4,6 +4,7 @@
 //! A target panics where nfa does, and where a promise is broken: a model disagrees, a bound is
 //! passed, a member of a set is left over. Slow inputs and memory are watched by the fuzzer.
 
+mod control;
 pub mod engine;
 mod flows;
 mod frames;
@@ -39,6 +40,7 @@ pub static TARGETS: &[Target] = &[
     Target { name: "lists", run: texts::lists },
     Target { name: "zone", run: texts::zone },
     Target { name: "uci", run: uci::uci },
+    Target { name: "control", run: control::control },
     Target { name: "engine", run: engine::engine },
 ];
 

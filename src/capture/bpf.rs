@@ -14,9 +14,10 @@ pub(super) const SIGN_OF_LIFE_NS: u64 = 5_000_000_000;
 pub(super) const KEY_V4_BYTES: usize = 4 + 4 + 2 + 2 + 4;
 /// The same of IPv6.
 pub(super) const KEY_V6_BYTES: usize = 16 + 16 + 2 + 2 + 4;
-/// Bytes of a flow's value: when a packet of it was last let through, CLOCK_MONOTONIC in ns; and the
-/// size in bytes from which frames are dropped.
-pub(super) const VALUE_BYTES: usize = 16;
+/// Bytes of a flow's value, in numbers of 64 bits: when a packet of it was last let through,
+/// CLOCK_MONOTONIC in ns; the size in bytes from which frames are dropped; bytes and number of
+/// those dropped since the entry was made.
+pub(super) const VALUE_BYTES: usize = 32;
 
 /// Frames of fewer bytes carry next to nothing behind their headers, and are dropped whatever the
 /// flow's value says.
@@ -272,6 +273,11 @@ pub(super) fn flow_filter(map_v4: i32, map_v6: i32, counter: i32, snaplen: i32) 
     p.jump(JUMP, 0, 0, Label::Pass);
 
     p.label(Label::Drop);
+    p.load(LDX_W, ARG1, CONTEXT, SKB_LEN);
+    p.push(ADD_IMM, ARG1, 0, 0, -ETHERNET_BYTES);
+    p.push(ATOMIC_ADD_DW, VALUE, ARG1, 16, 0);
+    p.set(ARG1, 1);
+    p.push(ATOMIC_ADD_DW, VALUE, ARG1, 24, 0);
     p.push(ST_W, FRAME, 0, SCRATCH, 0);
     p.look_up(counter, SCRATCH);
     let counted = p.code.len() + 3;

@@ -14,7 +14,7 @@ mod pump;
 
 pub use error::CaptureError;
 pub use file::{CaptureFile, Progress};
-pub use filter::{FilterError, FlowFilter, drop_bare_acknowledgements};
+pub use filter::{FilterError, FlowFilter, Unread, drop_bare_acknowledgements};
 pub use live::{BUFFER_BYTES, LiveCapture, LiveStats, SNAPLEN};
 
 use crate::time::Timestamp;

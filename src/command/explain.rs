@@ -4,13 +4,10 @@ use std::io::Write;
 use std::sync::Arc;
 
 use nfa::config::Severity;
-use nfa::criteria::{Criteria, Tested};
-use nfa::engine::{Ended, Engine, Explained};
+use nfa::control::{explanation, reason, seen_on};
+use nfa::engine::{Ended, Engine};
 use nfa::flow::{Detection, Evidence, Known, Source};
-use nfa::interface::Role;
-use nfa::policy::{Action, Obstacle, View};
-use nfa::record;
-use serde_json::{Value, json};
+use nfa::policy::{Obstacle, View};
 
 use super::options::{Options, UsageError};
 use super::replay;
@@ -98,7 +95,7 @@ fn tell(
 ) -> std::io::Result<()> {
     let actions = engine.explain(view);
     if options.json {
-        return writeln!(out, "{}", as_json(engine, view, evaluated, &actions));
+        return writeln!(out, "{}", explanation(engine, view, evaluated, &actions));
     }
     head(out, view)?;
     if !evaluated {
@@ -174,94 +171,4 @@ fn told_by(detection: &Detection) -> &'static str {
         (_, Evidence::Swarm(Known::Port)) => " (swarm: the local port is a client's)",
         _ => " (inferred: its shape, and the host speaks it)",
     }
-}
-
-fn seen_on(view: &View<'_>) -> String {
-    let role = Role::WORDS.iter().find(|(_, role)| *role == view.interface.role);
-    format!("{} ({})", view.interface.name, role.map_or("", |(word, _)| word))
-}
-
-/// Whether the action matches and which check decided, in words.
-fn reason(engine: &Engine, view: &View<'_>, explained: &Explained<'_>) -> String {
-    let outcome = &explained.outcome;
-    let text = outcome.decided_by.as_ref().map(|decisive| one_line(decisive.criteria));
-    let text = text.unwrap_or_default();
-    match outcome.obstacle {
-        None if outcome.action.halt_on_match => "matches; no later action is evaluated".to_owned(),
-        None => "matches".to_owned(),
-        Some(Obstacle::Disabled) => "no: switched off (enabled is false)".to_owned(),
-        Some(Obstacle::Halted(by)) => {
-            format!("no: {} matched before and ends the evaluation", action_name(engine, by))
-        }
-        Some(Obstacle::Schedule) => "no: not at this time (time_of_day)".to_owned(),
-        Some(Obstacle::Interface) => {
-            let wanted = &outcome.action.interface;
-            format!("no: for interface {wanted} only, seen on {}", seen_on(view))
-        }
-        Some(Obstacle::Exempt(_)) => format!("no: global exemption {text}"),
-        Some(Obstacle::OwnExemption(_)) => format!("no: its exemption {text}"),
-        Some(Obstacle::Criteria) => "no: its criteria do not hold".to_owned(),
-    }
-}
-
-fn action_name(engine: &Engine, number: usize) -> &str {
-    let action: Option<&Action> = engine.config().policy.actions.get(number);
-    action.map_or("", |action| action.name.as_str())
-}
-
-/// The texts of criteria, on one line.
-fn one_line(criteria: &Criteria) -> String {
-    let texts: Vec<String> = criteria
-        .texts()
-        .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
-        .collect();
-    texts.join(" or ")
-}
-
-fn as_json(engine: &Engine, view: &View<'_>, evaluated: bool, actions: &[Explained<'_>]) -> Value {
-    let actions = actions.iter().map(|explained| {
-        let outcome = &explained.outcome;
-        let mut line = json!({
-            "action": outcome.action.name,
-            "matches": outcome.obstacle.is_none(),
-            "decided_by": match outcome.obstacle {
-                None | Some(Obstacle::Criteria) => "criteria",
-                Some(Obstacle::Disabled) => "enabled",
-                Some(Obstacle::Halted(_)) => "halt_on_match",
-                Some(Obstacle::Schedule) => "time_of_day",
-                Some(Obstacle::Interface) => "interface",
-                Some(Obstacle::Exempt(_)) => "global_exemption",
-                Some(Obstacle::OwnExemption(_)) => "exemption",
-            },
-        });
-        let Value::Object(fields) = &mut line else { return line };
-        let mut put = |key: &str, value: Value| drop(fields.insert(key.to_owned(), value));
-        if let Some(Obstacle::Halted(by)) = outcome.obstacle {
-            put("halted_by", action_name(engine, by).into());
-        }
-        if let Some(decisive) = &outcome.decided_by {
-            put("expression", decisive.criteria.texts().collect());
-            put("tests", decisive.explanation.tests.iter().map(test_as_json).collect());
-        }
-        let targets = explained.fires.iter();
-        put("targets", targets.map(|f| json!({"target": f.target, "wants": f.wants})).collect());
-        line
-    });
-    json!({
-        "type": "explanation",
-        "interface": view.interface.name,
-        "evaluated": evaluated,
-        "actions": actions.collect::<Value>(),
-        "flow": record::flow(view),
-    })
-}
-
-fn test_as_json(test: &Tested) -> Value {
-    json!({
-        "member": test.member,
-        "text": test.text,
-        "found": test.found,
-        "outcome": test.outcome,
-        "decided": test.decided,
-    })
 }

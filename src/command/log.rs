@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 
+use nfa::control::Journal;
+use nfa::sys;
 use nfa::target::Rfc3164;
 use syslog::{Logger, LoggerBackend};
 
@@ -16,32 +18,48 @@ pub enum Level {
     Info,
 }
 
-/// The log.
-pub enum Log {
+/// The log, and the newest of its errors and warnings.
+pub struct Log {
+    out: Out,
+    /// For whoever asks the daemon how it is.
+    pub journal: Journal,
+}
+
+enum Out {
     /// `/dev/log`.
     Syslog(Box<Logger<LoggerBackend, Rfc3164>>),
     /// For people, and where there is no syslog.
     Stderr,
 }
 
-impl Log {
+impl Out {
     /// Syslog, unless standard error is a terminal or there is no syslog.
-    pub fn open() -> Self {
+    fn open() -> Self {
         if std::io::stderr().is_terminal() {
-            return Log::Stderr;
+            return Out::Stderr;
         }
         match syslog::unix(Rfc3164::of_this_process()) {
-            Ok(logger) => Log::Syslog(Box::new(logger)),
-            Err(_) => Log::Stderr,
+            Ok(logger) => Out::Syslog(Box::new(logger)),
+            Err(_) => Out::Stderr,
         }
+    }
+}
+
+impl Log {
+    /// To syslog, unless standard error is a terminal or there is no syslog.
+    pub fn open() -> Self {
+        Log { out: Out::open(), journal: Journal::default() }
     }
 
     /// Writes a line; control characters in it become spaces, so that what comes from the network
     /// cannot begin another line.
     pub fn write(&mut self, level: Level, line: &str) {
         let line = line.replace(|c: char| c.is_control() && c != '\n', " ");
-        let result = match (&mut *self, level) {
-            (Log::Stderr, level) => {
+        if level != Level::Info {
+            self.journal.note(sys::monotonic(), level == Level::Error, &line);
+        }
+        let result = match (&mut self.out, level) {
+            (Out::Stderr, level) => {
                 let word = match level {
                     Level::Error => "error: ",
                     Level::Warning => "warning: ",
@@ -50,14 +68,14 @@ impl Log {
                 eprintln!("nfa: {word}{line}");
                 return;
             }
-            (Log::Syslog(logger), Level::Error) => logger.err(&line),
-            (Log::Syslog(logger), Level::Warning) => logger.warning(&line),
-            (Log::Syslog(logger), Level::Info) => logger.info(&line),
+            (Out::Syslog(logger), Level::Error) => logger.err(&line),
+            (Out::Syslog(logger), Level::Warning) => logger.warning(&line),
+            (Out::Syslog(logger), Level::Info) => logger.info(&line),
         };
         if result.is_err() {
             // The log daemon was restarted: its socket is a new one.
-            *self = Log::open();
-            if let Log::Stderr = self {
+            self.out = Out::open();
+            if let Out::Stderr = self.out {
                 eprintln!("nfa: {line}");
             }
         }

@@ -1,17 +1,26 @@
 //! The commands of the program, one file each.
 
+mod ask;
 mod check;
+mod doctor;
 mod explain;
 mod keep;
 mod list;
 mod log;
 mod lookup;
+mod manual;
+mod metrics;
 mod options;
 mod replay;
 mod rules;
+mod ruleset;
 mod run;
+mod show;
+mod status;
 mod summary;
+mod support;
 mod told;
+mod top;
 mod uci;
 
 use std::io::Write;
@@ -31,12 +40,27 @@ struct Command {
     run: fn(Options) -> Result<Outcome, Failure>,
 }
 
+/// What the exit status means.
+const EXIT_STATUS: &str =
+    "0 all well; 1 problems were reported; 2 wrong arguments; 3 no daemon answers";
+
 /// Every command there is.
 static COMMANDS: &[&Command] = &[
     &replay::REPLAY,
     &run::RUN,
     &check::CHECK,
     &explain::EXPLAIN,
+    &status::STATUS,
+    &top::TOP,
+    &status::FLOWS,
+    &status::SETS,
+    &status::SEARCH,
+    &status::WHY,
+    &status::FINDINGS,
+    &status::RELOAD,
+    &doctor::DOCTOR,
+    &support::SUPPORT,
+    &metrics::METRICS,
     &lookup::LOOKUP,
     &uci::UCI,
     &rules::RULES,
@@ -44,6 +68,8 @@ static COMMANDS: &[&Command] = &[
     &list::PROTOCOLS,
     &list::CATEGORIES,
     &list::FIELDS,
+    &manual::COMPLETION,
+    &manual::MAN,
 ];
 
 /// How a command that ran to its end went.
@@ -60,6 +86,8 @@ enum Failure {
     Usage(UsageError),
     /// Anything else; one line.
     Message(String),
+    /// There is no daemon to ask; one line.
+    NoDaemon(String),
     /// Whoever read our output has gone: nothing to say to anybody.
     BrokenPipe,
 }
@@ -99,6 +127,10 @@ pub fn main() -> ExitCode {
         Err(Failure::Message(message)) => {
             eprintln!("nfa: {message}");
             ExitCode::from(1)
+        }
+        Err(Failure::NoDaemon(message)) => {
+            eprintln!("nfa: {message}");
+            ExitCode::from(3)
         }
         Err(Failure::Usage(error)) => {
             eprintln!("nfa: {error}\nTry 'nfa --help'.");
@@ -140,7 +172,7 @@ fn help(options: &Options) -> std::io::Result<Outcome> {
     for (flag, doc) in options::FLAGS {
         writeln!(out, "  {flag:<24} {doc}")?;
     }
-    writeln!(out, "\nexit status: 0 all well; 1 problems were reported; 2 wrong arguments")?;
+    writeln!(out, "\nexit status: {EXIT_STATUS}")?;
     Ok(Outcome::Fine)
 }
 

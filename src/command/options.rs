@@ -20,8 +20,17 @@ pub const FLAGS: &[(&str, &str)] = &[
     ("--interface NAME", "capture here instead of where the configuration says"),
     ("--local NETWORK", "replay: these addresses are the LAN's too (repeatable)"),
     ("--max-flows N", "most live flows (default: 8192)"),
+    ("--socket PATH", "the daemon's control socket (default: /var/run/nfa.sock)"),
+    ("--limit N", "asking the daemon: most rows (default: 50)"),
+    ("--cursor TEXT", "flows, sets: the rows after those of the answer that gave it"),
+    ("--sort WORD", "flows: by newest, seen, bytes or packets"),
+    ("--client ADDRESS", "flows, top: only those of this address or hardware address"),
+    ("--rule ACTION", "flows: only those that match this action"),
+    ("--text TEXT", "flows: only those with this in a name or address"),
+    ("--by WORD", "top: by application, category, protocol or client"),
+    ("--once", "top: one table, not live"),
     ("--flow FLOW", "explain: a flow in words, such as 'tcp 192.168.1.10:40000 203.0.113.9:443'"),
-    ("--json", "explain and lists: JSON instead of text"),
+    ("--json", "JSON instead of text"),
     ("--no-expiry", "replay: flows live to the end of the capture"),
     ("--output FILE", "uci: write here, at once and whole, instead of standard output"),
     ("--backend NAME", "uci, rules: which sets 'auto' means: nft (default), ipset or both"),
@@ -35,6 +44,9 @@ pub const FLAGS: &[(&str, &str)] = &[
     ("-V, --version", "the version"),
 ];
 
+/// Options that are keys of requests to the daemon, which checks their values.
+const QUERY: &[&str] = &["sort", "client", "rule", "text", "by"];
+
 /// The names among [`FLAGS`], without values.
 fn option_names() -> impl Iterator<Item = &'static str> {
     let words = FLAGS.iter().flat_map(|(flag, _)| flag.split([' ', ',']));
@@ -42,7 +54,7 @@ fn option_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// What the command line says.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Options {
     /// The first argument.
     pub command: Option<String>,
@@ -58,6 +70,12 @@ pub struct Options {
     pub local: Vec<Network>,
     /// `--max-flows`.
     pub max_flows: Option<usize>,
+    /// `--socket`.
+    pub socket: Option<PathBuf>,
+    /// What the daemon is asked with: keys of its requests.
+    pub query: Vec<(&'static str, serde_json::Value)>,
+    /// `--once`.
+    pub once: bool,
     /// `--flow`.
     pub flows: Vec<String>,
     /// `--json`.
@@ -128,6 +146,20 @@ pub enum UsageError {
         /// What it should be.
         expected: String,
     },
+    /// An option that this command has no use for.
+    NotForCommand {
+        /// The command.
+        command: String,
+        /// The option.
+        option: String,
+    },
+    /// The daemon refused the request.
+    Refused {
+        /// The key of the request; empty: all of it.
+        at: String,
+        /// What is wrong, and what was expected.
+        message: String,
+    },
     /// Anything the parser of arguments found.
     Parser(lexopt::Error),
 }
@@ -164,6 +196,9 @@ impl fmt::Display for UsageError {
             Self::Value { option, found, expected } => {
                 write!(f, "{option} '{found}': {expected}")
             }
+            Self::NotForCommand { command, option } => write!(f, "{command} has no {option}"),
+            Self::Refused { at, message } if at.is_empty() => f.write_str(message),
+            Self::Refused { at, message } => write!(f, "{at}: {message}"),
             Self::Parser(lexopt::Error::UnexpectedOption(option)) => {
                 write!(f, "no option '{option}'")?;
                 match spelling::nearest(option, option_names()) {
@@ -204,6 +239,25 @@ impl Options {
                     }
                     options.max_flows = Some(flows);
                 }
+                Arg::Long("limit" | "cursor") => {
+                    let is_limit = matches!(argument, Arg::Long("limit"));
+                    let text = parser.value()?.to_string_lossy().into_owned();
+                    let number = text.parse::<u64>().ok();
+                    if is_limit && number.is_none() {
+                        let expected = "expected a whole number from 1 to 500".to_owned();
+                        let (option, found) = ("--limit", text);
+                        return Err(UsageError::Value { option, found, expected });
+                    }
+                    let value = number.map_or_else(|| text.into(), serde_json::Value::from);
+                    options.query.push((if is_limit { "limit" } else { "cursor" }, value));
+                }
+                Arg::Long(name) if QUERY.contains(&name) => {
+                    let key = QUERY.iter().find(|key| **key == name).copied();
+                    let text = parser.value()?.to_string_lossy().into_owned();
+                    options.query.extend(key.map(|key| (key, text.into())));
+                }
+                Arg::Long("once") => options.once = true,
+                Arg::Long("socket") => options.socket = Some(parser.value()?.into()),
                 Arg::Long("flow") => {
                     options.flows.push(parser.value()?.to_string_lossy().into_owned());
                 }
@@ -245,6 +299,11 @@ impl Options {
             }
         }
         Ok(options)
+    }
+
+    /// Where the daemon listens.
+    pub fn socket_path(&self) -> PathBuf {
+        self.socket.clone().unwrap_or_else(|| nfa::control::SOCKET_DEFAULT.into())
     }
 
     /// For a command that takes no arguments.

@@ -1,5 +1,8 @@
 //! `nfa run`: the daemon.
 
+mod control;
+mod unread;
+
 use std::collections::BTreeSet;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
@@ -10,6 +13,7 @@ use nfa::capture::{
     CaptureError, FilterError, FlowFilter, LiveCapture, SNAPLEN, drop_bare_acknowledgements,
 };
 use nfa::config::{Config, INTERFACE_DEFAULT, Severity};
+use nfa::control::{Findings, Rates, Server};
 use nfa::effect::SetId;
 use nfa::engine::{Engine, Frames, LESSON_BELOW, Limits, Output, Question, UNWANTED_AFTER};
 use nfa::flow::Locality;
@@ -28,7 +32,7 @@ use super::{Command, Failure, Outcome};
 pub static RUN: Command = Command {
     name: "run",
     doc: "the daemon, in the foreground",
-    usage: "run --config FILE [--interface NAME]",
+    usage: "run --config FILE [--interface NAME] [--socket PATH]",
     run,
 };
 
@@ -43,12 +47,18 @@ const EFFECTS_PER_SEND: usize = 200;
 /// Most lines about sets that ask in vain to be filled: as many as there can be at a time.
 const REFUSED_MAX: usize = 2 * ADOPTED_MAX;
 
+/// Most findings of a configuration that are kept for whoever asks, and how long each may be.
+const FINDINGS_MAX: usize = 200;
+const FINDING_CHARS_MAX: usize = 1000;
+
 /// An interface of the configuration and its capture, while there is one.
 struct Source {
     interface: Interface,
     capture: Option<LiveCapture>,
     /// Why there is none, as it was told.
     told: String,
+    /// What the kernel leaves out, in words.
+    filter: String,
 }
 
 struct Daemon {
@@ -68,6 +78,15 @@ struct Daemon {
     undecodable: u32,
     /// Why sets are not filled that ask for it by their names: told once for a configuration.
     refused: BTreeSet<String>,
+    /// Taken out while it is served.
+    control: Option<Server>,
+    started: Timestamp,
+    /// When the configuration in force was read, and what was wrong in the one read last.
+    loaded: Timestamp,
+    findings: Findings,
+    path_text: String,
+    rates: Rates,
+    unread: unread::Counts,
 }
 
 fn run(options: Options) -> Result<Outcome, Failure> {
@@ -79,7 +98,8 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     let signals =
         SignalFd::open().map_err(|error| Failure::Message(format!("signals: {error}")))?;
     let mut log = Log::open();
-    let Some((config, catalogue)) = load(&options, &path, &mut log) else {
+    let mut findings = Findings::default();
+    let Some((config, catalogue)) = load(&options, &path, &mut log, &mut findings) else {
         return Err(Failure::Message(format!("{}: no usable configuration", path.display())));
     };
     let interfaces = interfaces(&options, &config);
@@ -102,7 +122,15 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     limits.unwanted_after = filter.is_some().then_some(UNWANTED_AFTER);
     let sources = interfaces.iter().map(Source::new).collect();
     let engine = Engine::new(config, Arc::new(catalogue), interfaces, Locality::default(), limits);
+    let now = sys::monotonic();
     let mut daemon = Daemon {
+        control: Some(Server::new(options.socket_path())),
+        started: now,
+        loaded: now,
+        findings,
+        path_text: path.display().to_string(),
+        rates: Rates::default(),
+        unread: unread::Counts::default(),
         options,
         path,
         log,
@@ -166,15 +194,22 @@ fn load(
     options: &Options,
     path: &std::path::Path,
     log: &mut Log,
+    findings: &mut Findings,
 ) -> Option<(Config, nfa::app::Catalogue)> {
     let catalogue = super::load_catalogue(options, |line| log.write(Level::Warning, &line));
+    *findings = Findings { lines: Vec::new(), failed: true };
     let config = super::load_config(path, &catalogue, |severity, line| {
+        if findings.lines.len() < FINDINGS_MAX {
+            let line = line.chars().take(FINDING_CHARS_MAX).collect();
+            findings.lines.push((severity == Severity::Error, line));
+        }
         let level = match severity {
             Severity::Error => Level::Error,
             Severity::Warning => Level::Warning,
         };
         log.write(level, &line);
     })?;
+    findings.failed = false;
     Some((config, catalogue))
 }
 
@@ -190,7 +225,8 @@ fn interfaces(options: &Options, config: &Config) -> Vec<Interface> {
 
 impl Source {
     fn new(interface: &Interface) -> Self {
-        Source { interface: interface.clone(), capture: None, told: String::new() }
+        let (told, filter) = ("not opened yet".to_owned(), String::new());
+        Source { interface: interface.clone(), capture: None, told, filter }
     }
 
     /// Opens the capture if there is none. What keeps it from opening is told once.
@@ -206,6 +242,7 @@ impl Source {
                 };
                 log.write(Level::Info, &format!("{}: capturing; {how}", self.interface.name));
                 self.capture = Some(capture);
+                self.filter = how;
                 self.told.clear();
                 Ok(())
             }
@@ -250,7 +287,14 @@ impl Daemon {
             fds.extend(events.map(|fd| PollFd::new(fd, Interest::Read)));
             let first_of_sockets = fds.len();
             self.recorder.fds(&mut fds);
-            sys::poll(&mut fds, Some(deadline.since(sys::monotonic())))
+            let first_of_control = fds.len();
+            let control = self.control.as_ref();
+            if let Some(control) = control {
+                control.fds(&mut fds);
+            }
+            let is_pressed = control.is_some_and(Server::is_pressed);
+            let patience = deadline.since(sys::monotonic());
+            sys::poll(&mut fds, Some(if is_pressed { Duration::ZERO } else { patience }))
                 .map_err(|error| Failure::Message(format!("poll: {error}")))?;
             while let Some(signal) =
                 signals.read().map_err(|error| Failure::Message(format!("signals: {error}")))?
@@ -272,13 +316,18 @@ impl Daemon {
             if events.iter().any(PollFd::is_ready) {
                 self.notice();
             }
-            if fds.iter().skip(first_of_sockets).any(PollFd::is_ready) {
+            let sockets = fds.get(first_of_sockets..first_of_control).unwrap_or_default();
+            if sockets.iter().any(PollFd::is_ready) {
                 self.recorder.serve();
             }
             self.read_frames();
             self.engine.tick(sys::monotonic(), &mut self.output);
             self.ask();
             self.send();
+            // After the packets: whoever asks can wait.
+            if is_pressed || fds.iter().skip(first_of_control).any(PollFd::is_ready) {
+                self.serve_control();
+            }
         }
     }
 
@@ -454,6 +503,8 @@ impl Daemon {
             }
         }
         self.adopt_sets();
+        self.count_unread();
+        self.tick_control(now);
         Ok(())
     }
 
@@ -478,7 +529,8 @@ impl Daemon {
 
     /// A configuration that cannot be used leaves the old one in force.
     fn reload(&mut self) {
-        let Some((mut config, catalogue)) = load(&self.options, &self.path, &mut self.log) else {
+        let (log, findings) = (&mut self.log, &mut self.findings);
+        let Some((mut config, catalogue)) = load(&self.options, &self.path, log, findings) else {
             self.log.write(Level::Error, "the old configuration stays in force");
             return;
         };
@@ -503,6 +555,7 @@ impl Daemon {
                 log.write(Level::Warning, &line);
             });
         }
+        self.loaded = sys::monotonic();
         self.log.write(Level::Info, &format!("{}: reloaded", self.path.display()));
     }
 
@@ -532,7 +585,7 @@ impl Daemon {
                 dropped = dropped.wrapping_add(stats.dropped);
             }
         }
-        let filtered = self.filter.as_ref().map_or(0, FlowFilter::dropped);
+        let filtered = self.filtered();
         self.log.write(
             Level::Info,
             &format!(
@@ -572,6 +625,9 @@ impl Daemon {
     fn close(&mut self) {
         self.send();
         self.tell_counters();
+        if let Some(control) = self.control.take() {
+            control.close();
+        }
         let (clock, log) = (self.clock(), &mut self.log);
         self.recorder.close(clock, |line| log.write(Level::Error, &line));
         let Some(keeper) = &mut self.keeper else { return };

@@ -13,6 +13,7 @@ use crate::json::{self, Object};
 use crate::lists::Lists;
 use crate::net::Network;
 use crate::policy::{Action, Policy, Vocabularies, schema};
+use crate::privacy::{Privacy, Treatment};
 use crate::spelling;
 use crate::swarm::Infer;
 use crate::target::{self, Context, LabelNames, Sets, Streams};
@@ -99,6 +100,7 @@ impl<'a> Check<'a> {
         root.text(ADDRESS_GROUPS);
         root.text(CATEGORY_LISTS);
         self.config.bittorrent = root.child("bittorrent").map(bittorrent).unwrap_or_default();
+        self.config.privacy = privacy(root);
         self.config.flows_max = root
             .number("flows_max", 16, FLOWS_MOST)
             .and_then(|flows_max| usize::try_from(flows_max).ok());
@@ -302,6 +304,18 @@ fn bittorrent(object: Object<'_>) -> Bittorrent {
     };
     object.report_unknown_keys();
     options
+}
+
+/// What records say of people. A word that nobody understands means the most careful of them.
+fn privacy(root: &Object<'_>) -> Privacy {
+    let Some(object) = root.child("privacy") else { return Privacy::default() };
+    let treatment = |key| match object.value(key) {
+        None => Treatment::Keep,
+        Some(_) => object.word(key, Treatment::WORDS).unwrap_or(Treatment::Drop),
+    };
+    let privacy = Privacy { hosts: treatment("hosts"), clients: treatment("clients") };
+    object.report_unknown_keys();
+    privacy
 }
 
 /// Of a zone that cannot be had the system's takes the place: most routers stand where they are

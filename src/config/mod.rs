@@ -24,6 +24,7 @@ use crate::json;
 use crate::lists::{self, Folders, Lists};
 use crate::net::Network;
 use crate::policy::Policy;
+use crate::privacy::Privacy;
 use crate::swarm::Infer;
 use crate::target::{Sets, Streams, Target};
 use crate::zone::Zone;
@@ -58,6 +59,8 @@ pub struct Config {
     pub reprocess_flows: bool,
     /// Where schedules are read off the clock: the zone it names, else the system's.
     pub zone: Zone,
+    /// What records say of people.
+    pub privacy: Privacy,
     /// Fill sets because of their names ([`Config::adopt`]).
     pub adopts: bool,
     /// Those that are filled so.

@@ -10,6 +10,7 @@ use crate::flow::{Carried, Flow, OtherType};
 use crate::interface::Role;
 use crate::net::{Direction, Transport};
 use crate::policy::View;
+use crate::privacy::{self, Privacy};
 use crate::record;
 use crate::target::Want;
 
@@ -47,6 +48,7 @@ impl Claims {
         streams: &[StreamId],
         view: &View<'_>,
         (action, target): (&str, &str),
+        privacy: Privacy,
     ) {
         for want in wants {
             let Want::Record { stream } = want else { continue };
@@ -64,6 +66,7 @@ impl Claims {
             self.carried.recorded.push(known_by);
             let mut record = record::flow(view);
             if let Value::Object(record) = &mut record {
+                privacy::treat(record, privacy);
                 record.insert("action".to_owned(), action.into());
                 record.insert("target".to_owned(), target.into());
             }

@@ -3,15 +3,17 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
-use crate::effect::{Effect, Element, Life, Live, SetId};
+use crate::effect::{Effect, Element, FiveTuple, Life, Live, SetId};
+use crate::policy::View;
 use crate::time::Timestamp;
 
-/// Most members that are remembered after their last flow, of about 200 bytes each. Of more than
+/// Most members that are remembered after their last flow, of about 300 bytes each. Of more than
 /// that, as a swarm's peers may be, the newest are left to the kernel's clock, or taken out at once
 /// where it has none for them.
 const LINGERING_MAX: usize = 16_384;
@@ -46,6 +48,59 @@ struct Member {
     /// How many wants of flows hold it; 0 while it lingers.
     holders: u32,
     life: Life,
+    /// When it came.
+    since: Timestamp,
+    /// When the kernel's clock for it last started.
+    wound: Timestamp,
+    /// The first flow that wanted it, or the first after it had lingered.
+    cause: Option<Cause>,
+}
+
+/// Why a member is in its set: a flow, as it was when it first wanted it, and the action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// The flow.
+    pub flow: FiveTuple,
+    /// The end of it that is the LAN's.
+    pub client: std::net::IpAddr,
+    /// Public number of its application; 0: none.
+    pub application: u32,
+    /// Public number of its protocol; 0: unknown.
+    pub protocol: u16,
+    /// The action.
+    pub rule: Option<Arc<str>>,
+}
+
+impl Cause {
+    /// That flow, without an action yet.
+    pub(super) fn of(view: &View<'_>, flow: FiveTuple) -> Self {
+        Cause {
+            flow,
+            client: view.flow.local().addr,
+            application: view.app().map_or(0, |app| app.id),
+            protocol: view.protocol().map_or(0, |protocol| protocol.id),
+            rule: None,
+        }
+    }
+}
+
+/// A member of a set and how long it has been and will be there.
+#[derive(Debug, Clone, Copy)]
+pub struct Stay<'e> {
+    /// Its number: what a flow that holds it knows it by.
+    pub number: u32,
+    /// Where.
+    pub set: SetId,
+    /// What.
+    pub element: &'e Element,
+    /// How many wants of live flows hold it; 0: it is remembered after them.
+    pub holders: u32,
+    /// When it came.
+    pub since: Timestamp,
+    /// When it goes unless a flow keeps it; `None`: not by itself.
+    pub until: Option<Timestamp>,
+    /// Why it is there.
+    pub cause: Option<&'e Cause>,
 }
 
 impl Member {
@@ -87,7 +142,9 @@ impl Elements {
         let (timeout, skb) = (life.timeout, life.skb.clone());
         effects.push(Effect::Add { set, element: element.clone(), timeout, skb });
         if let Some(slot) = self.slots.get_mut(number as usize) {
-            slot.member = Some(Member { set, element, holders: 1, life });
+            let (since, wound) = (now, now);
+            let member = Member { set, element, holders: 1, life, since, wound, cause: None };
+            slot.member = Some(member);
         }
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.index.insert_unique(hash, number, |number| {
@@ -103,6 +160,9 @@ impl Elements {
         let lingered = member.holders == 0;
         self.lingering = self.lingering.saturating_sub(usize::from(lingered));
         member.holders = member.holders.saturating_add(1);
+        if lingered {
+            member.cause = None;
+        }
         let known = &mut member.life;
         known.linger = known.linger.max(life.linger);
         let longer = match (known.timeout, life.timeout) {
@@ -131,6 +191,7 @@ impl Elements {
             _ => {}
         }
         if lingered || longer || carries_other {
+            member.wound = now;
             slot.turn = slot.turn.wrapping_add(1);
             self.schedule_refresh(now, number);
         }
@@ -150,6 +211,7 @@ impl Elements {
         }
         slot.turn = slot.turn.wrapping_add(1);
         let until = now.after(member.life.linger);
+        member.wound = now;
         // The kernel's clock must not run out before ours.
         effects.extend(member.refresh());
         if full {
@@ -198,12 +260,14 @@ impl Elements {
                 break;
             }
             self.timers.pop();
-            let Some(slot) = self.slots.get(number as usize) else { continue };
-            let Some(member) = slot.member.as_ref().filter(|_| slot.turn == turn) else { continue };
+            let Some(slot) = self.slots.get_mut(number as usize) else { continue };
+            let current = slot.turn == turn;
+            let Some(member) = slot.member.as_mut().filter(|_| current) else { continue };
             if member.holders == 0 {
                 self.lingering = self.lingering.saturating_sub(1);
                 self.remove(number, effects);
             } else if let Some(refresh) = member.refresh() {
+                member.wound = now;
                 effects.push(refresh);
                 self.schedule_refresh(now, number);
             }
@@ -223,6 +287,33 @@ impl Elements {
             element: &member.element,
             timeout: member.timeout(),
             skb: member.life.skb.as_deref(),
+        })
+    }
+
+    /// Notes why a member is there, unless that is known.
+    pub(super) fn because(&mut self, number: u32, cause: &Cause, rule: Option<&Arc<str>>) {
+        let slot = self.slots.get_mut(number as usize);
+        if let Some(member) = slot.and_then(|slot| slot.member.as_mut()) {
+            member.cause.get_or_insert_with(|| Cause { rule: rule.cloned(), ..cause.clone() });
+        }
+    }
+
+    /// Every member with its times and its cause, for people who ask.
+    pub fn stays(&self) -> impl Iterator<Item = Stay<'_>> {
+        let members =
+            (0..).zip(&self.slots).filter_map(|(n, slot)| Some((n, slot.member.as_ref()?)));
+        members.map(|(number, member)| {
+            let lingers = (member.holders == 0).then_some(member.life.linger);
+            let left = lingers.or_else(|| member.timeout());
+            Stay {
+                number,
+                set: member.set,
+                element: &member.element,
+                holders: member.holders,
+                since: member.since,
+                until: left.map(|left| member.wound.after(left)),
+                cause: member.cause.as_ref(),
+            }
         })
     }
 

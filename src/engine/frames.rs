@@ -1,9 +1,10 @@
 //! Which frames the capture need not hand on: those of decided flows.
 
+use super::Engine;
 use super::detect::Detector;
 use crate::dissect::bittorrent;
 use crate::effect::FiveTuple;
-use crate::flow::{Flow, Stage};
+use crate::flow::{Flow, FlowId, Stage};
 
 /// Packets of a flow after which a filter before the capture is worth its price: an entry there
 /// costs four system calls in all, as much as a few packets, and most flows are shorter.
@@ -89,4 +90,26 @@ pub(super) fn reclaim(flow: &mut Flow) -> Option<Frames> {
 fn tuple(flow: &Flow) -> FiveTuple {
     let [source, destination] = flow.ends();
     FiveTuple { transport: flow.key.transport(), source, destination }
+}
+
+impl Engine {
+    /// The flows whose frames the capture was told to leave out, as their packets are seen there,
+    /// the originator's way first; in no order that means anything, but always the same while none
+    /// comes or goes.
+    pub fn unread(&self) -> impl Iterator<Item = (FlowId, FiveTuple)> {
+        let unwanted = self.table.iter().filter(|(_, flow)| flow.unwanted);
+        unwanted.map(|(id, flow)| (id, tuple(flow)))
+    }
+
+    /// Counts so many more packets and IP bytes of a flow that were left out, the originator's
+    /// first.
+    pub fn credit(&mut self, id: FlowId, packets: [u64; 2], bytes: [u64; 2]) {
+        let Some(flow) = self.table.get_mut(id) else { return };
+        for (sum, more) in flow.packets.iter_mut().zip(packets) {
+            *sum = sum.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+        }
+        for (sum, more) in flow.bytes.iter_mut().zip(bytes) {
+            *sum = sum.saturating_add(more);
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod peers;
 mod peers_test;
 mod renew;
 mod review;
+mod tally;
 
 use std::cell::LazyCell;
 use std::collections::VecDeque;
@@ -38,12 +39,14 @@ use claims::Claims;
 use clock::WallClock;
 use detect::{Detector, Progress};
 use elements::Elements;
+pub use elements::{Cause, Stay};
 pub use explain::{Explained, Fired};
 use follow::Follower;
 pub use follow::Question;
 use frames::Lessons;
 pub use frames::{Frames, LESSON_BELOW, UNWANTED_AFTER};
 use peers::Sweep;
+pub use tally::{By, Rule, Share, Shares, Volume};
 
 /// Bounds and habits of an engine.
 #[derive(Debug, Clone, Copy)]
@@ -166,6 +169,9 @@ pub struct Engine {
     gathering: VecDeque<FlowId>,
     gatherings: usize,
     counters: Counters,
+    /// Volumes of flows that have ended.
+    past: tally::Past,
+    rules: tally::Rules,
     now: Timestamp,
     clock: WallClock,
     /// Which actions are in force at present.
@@ -210,6 +216,8 @@ impl Engine {
             gathering: VecDeque::new(),
             gatherings: 0,
             counters: Counters::default(),
+            past: tally::Past::default(),
+            rules: tally::Rules::default(),
             now: Timestamp::ZERO,
             clock: WallClock::default(),
             timetable: Timetable::default(),
@@ -450,6 +458,43 @@ impl Engine {
         self.counters
     }
 
+    /// Unix time of a moment, in milliseconds.
+    pub const fn unix_millis(&self, at: Timestamp) -> u64 {
+        at.as_micros().saturating_add_signed(self.clock.ahead_us()) / 1000
+    }
+
+    /// Whether the schedule of the action of that number is open now.
+    pub fn is_in_force(&self, number: usize) -> bool {
+        self.timetable.is_active(number)
+    }
+
+    /// The actions of the present configuration in their order, and how they have done.
+    pub fn rules(&self) -> &[Rule] {
+        self.rules.all()
+    }
+
+    /// Volumes since the start, of ended flows and live ones. Goes through all live flows.
+    pub fn shares(&self, by: By) -> Shares {
+        let mut shares = Shares::default();
+        self.past.by(by).iter().for_each(|(share, volume)| shares.add(share, volume));
+        self.add_live(by, &mut shares, |_| true);
+        shares
+    }
+
+    /// Volumes of live flows alone, of those that are chosen.
+    pub fn live_shares(&self, by: By, chosen: impl Fn(&Flow) -> bool) -> Shares {
+        let mut shares = Shares::default();
+        self.add_live(by, &mut shares, chosen);
+        shares
+    }
+
+    fn add_live(&self, by: By, shares: &mut Shares, chosen: impl Fn(&Flow) -> bool) {
+        for (_, flow) in self.table.iter().filter(|(_, flow)| chosen(flow)) {
+            let view = self.view(flow);
+            shares.add(tally::share_of(&view, by), &Volume::of(&view));
+        }
+    }
+
     /// A flow as criteria and records see it.
     pub fn view<'a>(&'a self, flow: &'a Flow) -> View<'a> {
         let lists = &self.config.lists;
@@ -471,6 +516,12 @@ impl Engine {
         let records = self.limits.keep_ended || !self.stream_ids.is_empty();
         self.detector.wants = Wants { fingerprints: records || config.policy.reads("tls_ja4") };
         self.config = config;
+        let numbers = self.rules.adopt(&self.config.policy);
+        for id in self.table.ids() {
+            if let Some(flow) = self.table.get_mut(id) {
+                tally::renumber(flow, &numbers);
+            }
+        }
         self.open_timetable();
         self.follow();
     }
@@ -591,31 +642,46 @@ impl Engine {
         // Most flows match nothing, and these are for matches only.
         let hit = LazyCell::new(|| hit_of(&view));
         let role = view.interface.role;
-        let mut hits = 0;
+        let mut matched: Vec<u16> = Vec::new();
+        // Which of them wants a member of a set: the number of wants before it, and its own.
+        let mut wanted_by: Vec<(usize, usize)> = Vec::new();
         let mut claims = Claims::default();
-        for (_, action) in self.config.policy.matches(&view, &self.timetable) {
-            hits = 1;
+        for (number, action) in self.config.policy.matches(&view, &self.timetable) {
+            matched.extend(u16::try_from(number).ok());
+            wanted_by.push((wants.len(), number));
             for target in action.targets.iter().filter_map(|n| self.config.targets.get(*n)) {
                 let first = wants.len();
                 target.kind.apply(&hit, &self.config.sets, &mut wants);
                 let new = wants.get(first..).unwrap_or_default();
-                claims.record(new, &self.stream_ids, &view, (&action.name, &target.name));
+                let named = (action.name.as_str(), target.name.as_str());
+                claims.record(new, &self.stream_ids, &view, named, self.config.privacy);
             }
         }
-        self.counters.hits = self.counters.hits.wrapping_add(hits);
+        let cause = (!wants.is_empty()).then(|| Cause::of(&view, claims::five_tuple(flow, role)));
+        self.counters.hits = self.counters.hits.wrapping_add(u32::from(!matched.is_empty()));
         let mut held = Vec::new();
-        for want in wants.drain(..) {
+        for (at, want) in wants.drain(..).enumerate() {
             match want {
                 Want::Member { set, element, life } => {
                     let Some(&set) = self.set_ids.get(usize::from(set.0)) else { continue };
                     let effects = &mut out.effects;
-                    held.push(self.elements.acquire(self.now, (set, element), life, effects));
+                    let member = self.elements.acquire(self.now, (set, element), life, effects);
+                    held.push(member);
+                    let rule = wanted_by.iter().rfind(|(first, _)| *first <= at);
+                    let rule = rule.and_then(|(_, number)| self.rules.name(*number));
+                    if let Some(cause) = &cause {
+                        self.elements.because(member, cause, rule);
+                    }
                 }
                 other => claims.take(&other),
             }
         }
         self.wants = wants;
         let Some(flow) = self.table.get_mut(id) else { return };
+        self.rules.count(self.now, &matched, &flow.matched);
+        if *flow.matched != *matched {
+            flow.matched = matched.into();
+        }
         for number in std::mem::replace(&mut flow.held, held) {
             self.elements.release(self.now, number, &mut out.effects);
         }
@@ -650,6 +716,9 @@ impl Engine {
         let role = self.interface(&flow).role;
         peers::profess(&mut self.swarm, &flow, role);
         out.frames.extend(frames::reclaim(&mut flow));
+        let mut past = std::mem::take(&mut self.past);
+        past.add(&self.view(&flow));
+        self.past = past;
         for number in std::mem::take(&mut flow.held) {
             match reason {
                 Reason::Evicted => self.elements.abandon(number, &mut out.effects),

@@ -54,6 +54,8 @@ pub struct Flow {
     pub held: Vec<u32>,
     /// What else was done because of its matches, if anything.
     pub carried: Option<Box<Carried>>,
+    /// Numbers of the actions that match it, as of its last evaluation.
+    pub matched: Box<[u16]>,
     /// The capture was told that its frames are not wanted.
     pub unwanted: bool,
     /// Its packets in the middle change nothing but its counters: decided, open, and nothing to be
@@ -258,6 +260,7 @@ impl Flow {
             },
             held: Vec::new(),
             carried: None,
+            matched: Box::default(),
             unwanted: false,
             settled: false,
             followed: None,

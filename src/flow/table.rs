@@ -1,6 +1,9 @@
 //! The bounded table of live flows. Expiry and eviction look at the ends of lists, never at all.
 
+use std::fmt;
 use std::hash::BuildHasher;
+use std::num::ParseIntError;
+use std::str::FromStr;
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
@@ -36,10 +39,26 @@ impl Default for IdleTimeouts {
 }
 
 /// A place in the table; stale once the flow has gone, even if the place is used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowId {
     slot: u32,
     generation: u32,
+}
+
+impl fmt::Display for FlowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.slot, self.generation)
+    }
+}
+
+impl FromStr for FlowId {
+    type Err = ParseIntError;
+
+    /// As it is shown; whether there is such a flow, the table knows.
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        let (slot, generation) = text.split_once('.').unwrap_or((text, ""));
+        Ok(FlowId { slot: slot.parse()?, generation: generation.parse()? })
+    }
 }
 
 /// A list of flows that end by the same rule, least recently seen first. When the table is full

@@ -48,7 +48,7 @@ impl Timetable {
     }
 
     /// Whether the action of that number is in force.
-    pub(super) fn is_active(&self, action: usize) -> bool {
+    pub fn is_active(&self, action: usize) -> bool {
         self.active.get(action).copied().unwrap_or(true)
     }
 }

@@ -15,9 +15,9 @@ mod stream;
 
 pub use adopt::{ADOPTED_MAX, Adoptable, Found};
 pub use ctlabel::LabelNames;
-pub use keeper::{Keeper, Newcomer};
+pub use keeper::{Keeper, Newcomer, Standing};
 pub use set::{Dimension, Family, Home, SetSpec, Sets};
-pub use stream::{Clock, Recorder, Rfc3164, StreamSpec, Streams};
+pub use stream::{Clock, Recorder, Rfc3164, StreamSpec, Streams, listen};
 
 use std::fmt::Debug;
 

@@ -189,7 +189,8 @@ class Job:
         self.config.write_text(json.dumps(self.headline))
         extra = shlex.split(os.environ.get("NFA_RUN_ARGS", ""))
         self.agent = self.lab.spawn(
-            "router", "nfa", agent_path(), "run", "--config", self.config, *extra
+            "router", "nfa", agent_path(), "run", "--config", self.config,
+            "--socket", self.lab.scratch / "nfa.sock", *extra
         )
         wanted = {f"nfa.{name}.{family}" for name in ("bittorrent", "youtube", "social")
                   for family in FAMILIES}  # fmt: skip

@@ -53,6 +53,19 @@ enum State {
     Foreign,
 }
 
+/// How a set stands in the kernel, for people who ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It takes elements.
+    Ready,
+    /// It is not there: nobody has made it.
+    Missing,
+    /// It is there with another key.
+    Foreign,
+    /// The kernel has no such sets.
+    Unsupported,
+}
+
 /// The conversation with the kernel.
 #[derive(Debug)]
 pub struct Keeper {
@@ -331,6 +344,21 @@ impl Keeper {
     /// System calls made so far.
     pub const fn calls(&self) -> u64 {
         self.client.calls()
+    }
+
+    /// How a set stands, and what of its changes the kernel refused and how often.
+    pub fn standing(
+        &self,
+        id: SetId,
+        spec: &SetSpec,
+    ) -> (Standing, impl Iterator<Item = (&str, u32)>) {
+        let standing = match self.states.get(&id) {
+            _ if self.lacks.set(&spec.home) => Standing::Unsupported,
+            Some(State::Ready(_)) => Standing::Ready,
+            Some(State::Foreign) => Standing::Foreign,
+            Some(State::Missing) | None => Standing::Missing,
+        };
+        (standing, self.failures.of(id.0.into()))
     }
 
     /// Changes that the kernel refused.

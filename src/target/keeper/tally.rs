@@ -44,6 +44,13 @@ impl Tallies {
         }
     }
 
+    /// What failed of one subject, in words, and how often.
+    pub fn of(&self, subject: u32) -> impl Iterator<Item = (&str, u32)> {
+        let kinds = self.kinds.range((subject, String::new())..);
+        let own = kinds.take_while(move |((of, _), _)| *of == subject);
+        own.map(|((_, error), tally)| (error.as_str(), tally.count))
+    }
+
     /// Tells how often errors that were told once have gone on.
     pub fn summarize(&mut self, now: Timestamp, mut tell: impl FnMut(String)) {
         for ((_, error), tally) in &mut self.kinds {

@@ -163,8 +163,12 @@ impl Reader {
     }
 }
 
-/// A socket that an earlier run left behind gives way; what is no socket does not.
-fn listen(path: &Path) -> io::Result<UnixListener> {
+/// A listening socket at that path that never blocks, for root and the group of its file. One that
+/// an earlier run left behind gives way; what is no socket does not.
+///
+/// # Errors
+/// What keeps it from being made.
+pub fn listen(path: &Path) -> io::Result<UnixListener> {
     if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
         DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
     }

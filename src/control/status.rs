@@ -1,0 +1,179 @@
+//! How the daemon is, in one object; and what it found wrong.
+
+use serde_json::{Value, json};
+
+use super::health::{Entry, Health, hint};
+use super::request::TopBy;
+use super::{sets, top, unix_ms};
+use crate::engine::{By, Engine};
+use crate::interface::Role;
+use crate::time::Timestamp;
+
+/// Rows of each list of shares.
+const SHARES: usize = 8;
+/// Most rules that are told: more than people write.
+const RULES_MAX: usize = 256;
+
+pub(super) fn answer(engine: &Engine, now: Timestamp, health: &Health<'_>) -> Value {
+    let counters = engine.counters();
+    let config = engine.config();
+    let pace = health.rates.pace();
+    let findings = &health.findings.lines;
+    let errors = findings.iter().filter(|(is_error, _)| *is_error).count();
+    json!({
+        "version": super::VERSION,
+        "pid": health.pid,
+        "now": unix_ms(engine, now),
+        "uptime_s": now.since(health.started).as_secs(),
+        "config": {
+            "path": health.config_path,
+            "loaded": unix_ms(engine, health.loaded),
+            "actions": config.policy.actions.len(),
+            "targets": config.targets.len(),
+            "errors": errors,
+            "warnings": findings.len().saturating_sub(errors),
+            "refused": health.findings.failed,
+        },
+        "interfaces": health.interfaces.iter().map(|source| {
+            let [received, dropped, interface_dropped] = source.frames;
+            let role = Role::WORDS.iter().find(|(_, role)| *role == source.role);
+            json!({
+                "name": source.name,
+                "role": role.map(|(word, _)| *word),
+                "capturing": source.trouble.is_none(),
+                "trouble": source.trouble,
+                "filter": source.filter,
+                "received": received,
+                "dropped": dropped,
+                "interface_dropped": interface_dropped,
+            })
+        }).collect::<Vec<Value>>(),
+        "pace": {
+            "packets_per_s": tenths(pace.packets_tenths),
+            "flows_per_s": tenths(pace.flows_tenths),
+            "cpu_percent": tenths(pace.cpu_permille),
+            "over_s": pace.seconds,
+        },
+        "packets": {
+            "read": counters.packets,
+            "filtered": health.filtered,
+            "undecodable": health.undecodable,
+        },
+        "flows": {
+            "live": engine.flows().len(),
+            "most": engine.flows().limit(),
+            "begun": counters.flows,
+            "named": counters.named,
+            "unknown": counters.unknown,
+            "evicted": counters.evicted,
+            "cut_short": counters.cut_short,
+        },
+        "memory": {
+            "resident_kib": health.usage.resident_kib,
+            "peak_kib": health.usage.peak_kib,
+        },
+        "cpu_s": tenths(health.usage.cpu_centis / 10),
+        "applications": shares(engine, By::Application),
+        "protocols": shares(engine, By::Protocol),
+        "clients": shares(engine, By::Client),
+        "netfilter": health.has_netfilter,
+        "refused_changes": health.refused,
+        "sets": sets::all(engine, health),
+        "rules": rules(engine, now),
+        "last_error": health.journal.newest().find(|entry| entry.is_error)
+            .map(|newest| entry(engine, now, newest)),
+        "last_warning": health.journal.newest().find(|entry| !entry.is_error)
+            .map(|newest| entry(engine, now, newest)),
+    })
+}
+
+/// A number with one decimal.
+fn tenths(tenths: u64) -> Value {
+    if tenths.is_multiple_of(10) {
+        return (tenths / 10).into();
+    }
+    // Written out, since nothing here counts in floating point.
+    format!("{}.{}", tenths / 10, tenths % 10).parse::<serde_json::Number>().into_value()
+}
+
+/// A number that may not have been one.
+trait IntoValue {
+    fn into_value(self) -> Value;
+}
+
+impl<E> IntoValue for Result<serde_json::Number, E> {
+    fn into_value(self) -> Value {
+        self.map_or(Value::Null, Value::Number)
+    }
+}
+
+fn shares(engine: &Engine, by: By) -> Value {
+    let (rows, total) = top::largest(engine, TopBy::Each(by), None, SHARES);
+    let rows = rows.into_iter().map(|(name, _, volume)| {
+        let share = volume.total().saturating_mul(1000).checked_div(total.total()).unwrap_or(0);
+        json!({
+            "name": name,
+            "flows": volume.flows,
+            "live": volume.live,
+            "bytes": volume.total(),
+            "percent": tenths(share),
+        })
+    });
+    rows.collect()
+}
+
+fn rules(engine: &Engine, now: Timestamp) -> Vec<Value> {
+    let mut live = vec![0_u32; engine.rules().len()];
+    for number in engine.flows().iter().flat_map(|(_, flow)| &*flow.matched) {
+        if let Some(count) = live.get_mut(usize::from(*number)) {
+            *count = count.saturating_add(1);
+        }
+    }
+    let actions = engine.config().policy.actions.iter().enumerate();
+    let rows = actions.zip(engine.rules()).zip(live).take(RULES_MAX);
+    let rows = rows.map(|(((number, action), rule), live)| {
+        json!({
+            "name": action.name,
+            "enabled": action.enabled,
+            "in_force": action.enabled && engine.is_in_force(number),
+            "matches": rule.matches,
+            "live": live,
+            "last": rule.last.map(|at| unix_ms(engine, at)),
+            "last_s": rule.last.map(|at| now.since(at).as_secs()),
+        })
+    });
+    rows.collect()
+}
+
+fn entry(engine: &Engine, now: Timestamp, entry: &Entry) -> Value {
+    json!({
+        "at": unix_ms(engine, entry.at),
+        "age_s": now.since(entry.at).as_secs(),
+        "severity": if entry.is_error { "error" } else { "warning" },
+        "message": entry.line,
+        "count": entry.count,
+        "hint": hint(&entry.line),
+    })
+}
+
+/// What is wrong in the configuration, and the newest errors and warnings.
+pub(super) fn findings(
+    engine: &Engine,
+    now: Timestamp,
+    health: &Health<'_>,
+    limit: usize,
+) -> Value {
+    let of_config = health.findings.lines.iter().take(limit).map(|(is_error, line)| {
+        json!({"severity": if *is_error { "error" } else { "warning" }, "message": line})
+    });
+    let newest = health.journal.newest().take(limit).map(|found| entry(engine, now, found));
+    json!({
+        "config": {
+            "path": health.config_path,
+            "refused": health.findings.failed,
+            "count": health.findings.lines.len(),
+            "findings": of_config.collect::<Vec<Value>>(),
+        },
+        "log": newest.collect::<Vec<Value>>(),
+    })
+}
