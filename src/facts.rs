@@ -48,6 +48,9 @@ pub enum Detail {
     TlsJa4(Box<str>),
     /// Common name of the server's certificate (up to TLS 1.2).
     TlsServerCn(Box<str>),
+    /// Further hosts in the server's certificate, joined by commas, where the client asked for none:
+    /// lower case, of a wildcard its domain.
+    TlsServerNames(Box<str>),
     /// Issuer of the server's certificate.
     TlsIssuerDn(Box<str>),
     /// Subject of the server's certificate.

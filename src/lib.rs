@@ -42,3 +42,6 @@ pub mod config; // rank 4
 pub mod record; // rank 4
 
 pub mod engine; // rank 5
+pub mod uci; // rank 5
+
+pub mod rules; // rank 6

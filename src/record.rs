@@ -134,6 +134,7 @@ fn details(facts: &Facts, record: &mut Map<String, Value>) {
             Detail::TlsAlpnServer(name) => ("ssl", "alpn_server", json!([name])),
             Detail::TlsJa4(print) => ("ssl", "client_ja4", (**print).into()),
             Detail::TlsServerCn(name) => ("ssl", "server_cn", (**name).into()),
+            Detail::TlsServerNames(names) => ("ssl", "server_names", names.split(',').collect()),
             Detail::TlsIssuerDn(name) => ("ssl", "issuer_dn", (**name).into()),
             Detail::TlsSubjectDn(name) => ("ssl", "subject_dn", (**name).into()),
             Detail::QuicVersion(version) => ("quic", "version", format!("{version:#010x}").into()),

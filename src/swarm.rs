@@ -46,12 +46,15 @@ const PROVEN_LIFE: Duration = Duration::from_secs(2 * 3600);
 const ACTIVE_LIFE: Duration = Duration::from_secs(35 * 60);
 /// An endpoint that is no peer. One that is, but was misread once, gets another chance.
 const REFUTED_LIFE: Duration = Duration::from_secs(15 * 60);
-/// In this time three witnesses must come together.
+/// In this time two witnesses must come together.
 const WITNESS_LIFE: Duration = Duration::from_secs(10 * 60);
 
 /// Ports below it need privileges; of told endpoints they are those of an attack on somebody
 /// else's name, or of a peer that hides there: then its flows must prove themselves.
 pub const PRIVILEGED_PORTS: u16 = 1024;
+
+/// Stands for all ports of an address; no endpoint has it.
+const ANY_PORT: u16 = 0;
 
 /// A local host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,31 +98,8 @@ pub struct Counters {
     pub expired: u32,
 }
 
-/// The two newest far addresses that have borne witness; a third one is enough.
-#[derive(Debug, Clone, Copy, Default)]
-struct Witnesses([Option<(IpAddr, Timestamp)>; 2]);
-
-impl Witnesses {
-    /// Adds one; gives whether three different ones came in [`WITNESS_LIFE`].
-    fn add(&mut self, addr: IpAddr, now: Timestamp) -> bool {
-        let [first, second] = &mut self.0;
-        let holds = |known: &Option<(IpAddr, Timestamp)>| {
-            known.filter(|(_, at)| now.since(*at) < WITNESS_LIFE)
-        };
-        let (old, new) = (holds(first), holds(second));
-        match (old, new) {
-            (_, Some((known, _))) if known == addr => {
-                (*first, *second) = (old, Some((addr, now)));
-                false
-            }
-            _ => {
-                let third = old.is_some_and(|(known, _)| known != addr) && new.is_some();
-                (*first, *second) = (new, Some((addr, now)));
-                third
-            }
-        }
-    }
-}
+/// The newest far address that has borne witness, and when; another one is enough.
+type Witness = (IpAddr, Timestamp);
 
 /// All of it.
 #[derive(Debug)]
@@ -129,7 +109,7 @@ pub struct Swarm {
     ports: Aged<Endpoint, ()>,
     active: Aged<Host, ()>,
     /// Hosts with flows that look like encrypted BitTorrent.
-    suspects: Aged<Host, Witnesses>,
+    suspects: Aged<Host, Witness>,
     /// Endpoints with other flows that do not.
     refuted: Aged<Endpoint, ()>,
     news: bool,
@@ -165,6 +145,15 @@ impl Swarm {
         }
     }
 
+    /// A peer at that address has connected to a local client: it may be called back, at a port
+    /// that only the two know.
+    pub fn meet(&mut self, addr: IpAddr, now: Timestamp) {
+        let anywhere = canonical(Endpoint { addr, port: ANY_PORT });
+        if may_be_peer(Endpoint { port: PRIVILEGED_PORTS, ..anywhere }) {
+            self.news |= keep(&mut self.told, anywhere, TOLD_LIFE, now);
+        }
+    }
+
     /// A flow with `endpoint` spoke BitTorrent by content. Any port: it was seen.
     pub fn prove(&mut self, endpoint: Endpoint, now: Timestamp) {
         if may_be_peer(endpoint) {
@@ -186,27 +175,22 @@ impl Swarm {
 
     /// A flow of `host` with `other` looks like encrypted BitTorrent in both directions.
     ///
-    /// Three such flows with different addresses within ten minutes make the host active. Any
+    /// Two such flows with different addresses within ten minutes make the host active. Any
     /// protocol that is random from its first byte can have the shape by its lengths, at worst one
     /// that imitates those of MSE exactly: 1 of its flows in 150 (330 of 50,000 in the dissector's
-    /// tests; random lengths 14 of 50,000). A lone flow is therefore no evidence. A proxy or tunnel
-    /// talks to one server or two, which never are three; and a flow to it that lacks the shape
-    /// refutes it (see [`Swarm::refute`]). A host with such flows to three servers and more is taken
-    /// for one of BitTorrent if three of them have the shape by chance: (1/150)^3, 1 in 3 million,
-    /// for each trio.
+    /// tests; random lengths 14 of 50,000). A lone flow is therefore no evidence, and of those that
+    /// imitate it, two servers have it by chance once in 23,000 pairs. A proxy or tunnel has many
+    /// flows to its server or two, and the first of them that lacks the shape refutes the server
+    /// (see [`Swarm::refute`]).
     pub fn suspect(&mut self, host: Host, other: IpAddr, now: Timestamp) {
         let until = now.after(WITNESS_LIFE);
-        match self.suspects.renew(&host, until) {
-            Some(witnesses) => {
-                if witnesses.add(other, now) {
-                    self.activate(host, now);
-                }
+        if let Some(witness) = self.suspects.renew(&host, until) {
+            let (known, at) = std::mem::replace(witness, (other, now));
+            if known != other && now.since(at) < WITNESS_LIFE {
+                self.activate(host, now);
             }
-            None => {
-                let mut witnesses = Witnesses::default();
-                witnesses.add(other, now);
-                self.suspects.insert(host, witnesses, until, now);
-            }
+        } else {
+            self.suspects.insert(host, (other, now), until, now);
         }
     }
 
@@ -225,6 +209,7 @@ impl Swarm {
     /// What is told of `endpoint` turned out to be wrong.
     pub fn forget(&mut self, endpoint: Endpoint) {
         self.told.remove(&endpoint);
+        self.told.remove(&Endpoint { port: ANY_PORT, ..endpoint });
     }
 
     /// Whether no host is active or suspected, so that no evidence matters.
@@ -248,6 +233,11 @@ impl Swarm {
             return Some(Known::Proven);
         }
         self.told.get(&endpoint, now).map(|()| Known::Told)
+    }
+
+    /// Whether a peer at that address has connected to a local client.
+    pub fn has_met(&self, addr: IpAddr, now: Timestamp) -> bool {
+        self.told.get(&Endpoint { addr, port: ANY_PORT }, now).is_some()
     }
 
     /// Whether a local client has this port.
@@ -431,7 +421,23 @@ mod tests {
     }
 
     #[test]
-    fn three_addresses_in_ten_minutes_are_enough_and_one_never_is() {
+    fn who_has_called_may_be_called_back_anywhere() {
+        let mut swarm = Swarm::default();
+        swarm.meet(end("203.0.113.9:1").addr, at(0));
+        swarm.meet(end("127.0.0.1:1").addr, at(0));
+        let met = |swarm: &Swarm, addr: &str, minute| {
+            swarm.has_met(end(&format!("{addr}:1")).addr, at(minute))
+        };
+        assert!(met(&swarm, "203.0.113.9", 29) && !met(&swarm, "203.0.113.9", 31));
+        assert!(!met(&swarm, "127.0.0.1", 1));
+        assert_eq!(swarm.knows(end("203.0.113.9:7000"), at(1)), None);
+        swarm.meet(end("203.0.113.9:1").addr, at(40));
+        swarm.forget(end("203.0.113.9:8000"));
+        assert!(!met(&swarm, "203.0.113.9", 41), "it lied once");
+    }
+
+    #[test]
+    fn two_addresses_in_ten_minutes_are_enough_and_one_never_is() {
         let addr = |number| peer(number).addr;
         let active_after = |witnesses: &[(u32, u64)]| {
             let mut swarm = Swarm::default();
@@ -440,15 +446,12 @@ mod tests {
             }
             !swarm.is_idle()
         };
-        assert!(active_after(&[(1, 0), (2, 1), (3, 2)]));
-        assert!(active_after(&[(1, 0), (1, 1), (2, 1), (2, 2), (3, 2)]));
-        assert!(active_after(&[(1, 0), (2, 9), (3, 11), (4, 12)]), "the newest three count");
-        assert!(!active_after(&[(1, 0), (2, 1)]));
-        assert!(!active_after(&[(1, 0), (2, 5), (3, 10)]), "too slow");
+        assert!(active_after(&[(1, 0), (2, 1)]));
+        assert!(active_after(&[(1, 0), (1, 9), (2, 18)]), "the newest of the first counts");
+        assert!(active_after(&[(1, 0), (2, 11), (3, 12)]));
+        assert!(!active_after(&[(1, 0), (2, 10)]), "too slow");
         let one: Vec<(u32, u64)> = (0..100).map(|minute| (1, minute)).collect();
         assert!(!active_after(&one), "a proxy's only server");
-        let two: Vec<(u32, u64)> = (0..100).map(|minute| (minute as u32 % 2, minute)).collect();
-        assert!(!active_after(&two), "two in turns");
     }
 
     #[test]
@@ -466,7 +469,7 @@ mod tests {
         let small = [
             (HOSTS_MAX, Aged::<Host, ()>::ENTRY_BYTES),
             (PORTS_MAX, Aged::<Endpoint, ()>::ENTRY_BYTES),
-            (SUSPECTS_MAX, Aged::<Host, Witnesses>::ENTRY_BYTES),
+            (SUSPECTS_MAX, Aged::<Host, Witness>::ENTRY_BYTES),
             (REFUTED_MAX, Aged::<Endpoint, ()>::ENTRY_BYTES),
         ];
         let bytes: usize = small.iter().map(|(most, each)| *most as usize * (each + 8)).sum();

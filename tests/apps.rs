@@ -13,8 +13,11 @@ use serde_json::Value;
 
 /// All files of the catalogue together: flash is 16 MB on the routers we mean.
 const FILES_MAX_BYTES: u64 = 150_000;
-/// What the loaded catalogue may keep in memory.
+/// What the loaded catalogue may keep in memory; with what the allocator leaves unused around it the
+/// program grew by 320 kB, of the 400 kB that are planned.
 const RESIDENT_MAX_BYTES: usize = 250_000;
+/// Top-level domains with one owner.
+const OWNED_TOP_LEVELS: [&str; 4] = ["goog", "google", "gov", "mil"];
 /// Numbers from here on are ours to give.
 const OWN_IDS: u32 = 50_000;
 
@@ -213,10 +216,12 @@ fn domains_are_domains_and_no_public_suffixes() {
     let public: BTreeSet<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     each("domains", |file, short, domains| {
         for entry in domains {
-            let name = entry.strip_prefix('=').unwrap_or(&entry);
+            // What a * stands for is a part of one label; the loader refuses it elsewhere.
+            let name = entry.strip_prefix('=').unwrap_or(&entry).replacen('*', "x", 1);
+            let name = name.as_str();
             assert_eq!(domain::check(name), Ok(()), "{file}: {short}: {entry}");
             assert!(!public.contains(name), "{file}: {short}: {name} is everybody's");
-            let single = !name.contains('.') && !matches!(name, "gov" | "mil");
+            let single = !name.contains('.') && !OWNED_TOP_LEVELS.contains(&name);
             assert!(!single, "{file}: {short}: {name} is a whole top-level domain");
         }
     });

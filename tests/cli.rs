@@ -501,3 +501,65 @@ fn run_waits_for_a_missing_interface_and_ends_when_told() {
         assert!(said.contains("nfa-none0: no such interface; waiting for it"), "{said}");
     }
 }
+
+/// A user's own catalogue: a folder with both kinds of files, or single files in any order. What
+/// comes later wins, and only where it says so.
+#[test]
+fn own_applications_are_looked_up_before_ours() {
+    let folder = scratch("own-apps");
+    let ours = "files/usr/share/nfa/apps.d";
+    file(
+        &folder,
+        "games.json",
+        br#"{"chess-club": {"id": 60001, "name": "Chess club", "domains": ["chess.test", "music.youtube.com"]}}"#,
+    );
+    let signatures =
+        b"# mine\napp:60002:home.nas\ndom:60002:nas.test\ndom:60002:photos-*.nas-cdn.test\n\
+                       dom:60002:chess.test\nnet:60002:192.0.2.0/24\ndom:124:tube.test\n";
+    let single = file(&folder, "own.conf", signatures);
+    let own = folder.to_str().unwrap();
+    let lookup = |catalogues: &[&str], names: &[&str]| {
+        let catalogues = catalogues.iter().flat_map(|path| ["--catalogue", path]);
+        let mut command = Command::new(NFA);
+        command.current_dir(root()).arg("lookup").args(names).args(catalogues);
+        let output = command.output().unwrap();
+        (text(&output.stdout).to_owned(), text(&output.stderr).to_owned())
+    };
+    for (name, expected) in [
+        ("box.nas.test", "home.nas (nas), category unclassified, id 60002, by domain nas.test"),
+        (
+            "photos-7.nas-cdn.test",
+            "home.nas (nas), category unclassified, id 60002, by pattern photos-*.nas-cdn.test",
+        ),
+        ("192.0.2.9", "home.nas (nas), category unclassified, id 60002, by network 192.0.2.0/24"),
+        // The text comes after the JSON of its folder.
+        ("chess.test", "home.nas (nas), category unclassified, id 60002, by domain chess.test"),
+        (
+            "music.youtube.com",
+            "netify.chess-club (Chess club), category games, id 60001, by domain music.youtube.com",
+        ),
+        (
+            "a.tube.test",
+            "netify.youtube (YouTube), category streaming-media, id 124, by domain tube.test",
+        ),
+        (
+            "www.youtube.com",
+            "netify.youtube (YouTube), category streaming-media, id 124, by domain youtube.com",
+        ),
+    ] {
+        let (found, complaints) = lookup(&[ours, own], &[name]);
+        assert_eq!((found, &*complaints), (format!("{name}: {expected}\n"), ""));
+    }
+    let (found, _) = lookup(&[ours, &single], &["music.youtube.com", "nas.test"]);
+    assert!(found.contains("id 60002") && !found.contains("chess-club"), "{found}");
+    // A file that is not there is told, and the rest counts.
+    let (found, complaints) = lookup(&[ours, "absent.conf"], &["www.youtube.com"]);
+    assert!(found.contains("id 124") && complaints.contains("absent.conf: "), "{complaints}");
+    let wrong = file(&folder, "wrong.conf", b"dom:61000:a.test\nxfm:a:b\n");
+    let (_, complaints) = lookup(&[ours, &wrong], &["www.youtube.com"]);
+    let told: Vec<&str> = complaints.lines().collect();
+    assert_eq!(told.len(), 2, "{complaints}");
+    assert!(told[0].ends_with("wrong.conf:1: expected a line app:61000:TAG before this one"));
+    assert!(told[1].ends_with("wrong.conf:2: not supported: xfm: lines are left out"));
+    fs::remove_dir_all(folder).unwrap();
+}

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nfa::app::Catalogue;
+use nfa::facts::{Detail, Facts};
 use nfa::flow::Flow;
 use packets::{Owned, Random, VARIANTS, read};
 
@@ -88,8 +89,8 @@ struct Answer {
     protocol: Option<&'static str>,
     host: Option<String>,
     app: Option<String>,
-    /// What the application rests on beside those: a DNS answer, the certificate, and the address
-    /// that is far.
+    /// What the application rests on beside those: a DNS answer, all that the certificate says, and
+    /// the address that is far.
     hint: Option<String>,
     certified: Option<String>,
     other: IpAddr,
@@ -114,7 +115,7 @@ impl Answer {
             host: facts.and_then(|facts| facts.host.as_deref()).map(str::to_owned),
             app: app.map(|app| app.tag.to_owned()),
             hint: flow.detection.hint.as_deref().map(str::to_owned),
-            certified: facts.and_then(|facts| facts.certified_host()).map(Into::into),
+            certified: facts.map(|facts| certified(facts)).filter(|text| !text.is_empty()),
             other: flow.other().addr,
         }
     }
@@ -145,6 +146,16 @@ impl Answer {
             Verdict::Different
         }
     }
+}
+
+fn certified(facts: &Facts) -> String {
+    let said = facts.details.iter().filter_map(|detail| match detail {
+        Detail::TlsServerCn(text) | Detail::TlsServerNames(text) | Detail::TlsSubjectDn(text) => {
+            Some(&**text)
+        }
+        _ => None,
+    });
+    said.collect::<Vec<_>>().join(" ")
 }
 
 /// The names that single packets of a flow give it.

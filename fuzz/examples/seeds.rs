@@ -238,6 +238,10 @@ fn main() {
         "catalogue",
         b"\x00app:1:netify.video\ndom:1:video.example\nnet:1:192.0.2.0/24\nnet:1:2001:db8::/32\n",
     );
+    for path in under(&root, "tests/uci", "uci") {
+        seeds.add("uci", &fs::read(path).unwrap());
+    }
+    seeds.add("uci", &fs::read(root.join("files/etc/config/nfa")).unwrap());
     for path in under(&root, "tests/lists", "conf") {
         let text = fs::read(path).unwrap();
         for kind in [0_u8, 1] {

@@ -10,6 +10,7 @@ mod frames;
 mod input;
 mod stores;
 mod texts;
+mod uci;
 
 /// A target: its name and what it does.
 pub struct Target {
@@ -37,6 +38,7 @@ pub static TARGETS: &[Target] = &[
     Target { name: "catalogue", run: texts::catalogue },
     Target { name: "lists", run: texts::lists },
     Target { name: "zone", run: texts::zone },
+    Target { name: "uci", run: uci::uci },
     Target { name: "engine", run: engine::engine },
 ];
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use nfa::app::Catalogue;
+use nfa::app::{Catalogue, Certificate, Clues};
 use nfa::config;
 use nfa::criteria::{
     self, Error, FieldId, Group, Kind, MEMBERS_MAX, Names, Subject, TEXT_BYTES_MAX, Value,
@@ -171,7 +171,11 @@ pub fn catalogue(data: &[u8]) {
     }
     for word in text.split(|c: char| !c.is_alphanumeric() && !"-_.:".contains(c)) {
         let addr = word.parse().unwrap_or(IpAddr::from([10, 0, 0, 1]));
-        let _ = catalogue.identify(Some(word), Some(word), addr);
+        let some = Some(word);
+        let certificate = Certificate { common_name: some, host: some, ..Certificate::default() };
+        let certificate = Some(certificate);
+        let _ = catalogue.identify(&Clues { host: some, certificate, protocol: some, other: addr });
+        let _ = catalogue.identify(&Clues { host: None, certificate, protocol: None, other: addr });
         let _ = catalogue.by_address(addr);
         let _ = catalogue.resolve(word);
     }

@@ -104,13 +104,19 @@ impl DomainIndex {
     /// Calls `visit` with the value of every domain that `host` is or lies under, the shortest
     /// first and "this name alone" last. `host` is as for [`DomainIndex::longest`].
     pub fn each(&self, host: &str, mut visit: impl FnMut(u16)) {
+        self.each_suffix(host, |_, value| visit(value));
+    }
+
+    /// The same, with the bytes of `host` that each domain covers.
+    pub fn each_suffix(&self, host: &str, mut visit: impl FnMut(usize, u16)) {
         let bytes = host.as_bytes();
         let mut state = SEED;
         let mut labels = 0;
         for (position, &byte) in bytes.iter().enumerate().rev().take(NAME_MAX) {
             if byte == b'.' {
                 let suffix = bytes.get(position.saturating_add(1)..).unwrap_or_default();
-                self.value(suffix, finish(state), false).into_iter().for_each(&mut visit);
+                let value = self.value(suffix, finish(state), false);
+                value.into_iter().for_each(|value| visit(suffix.len(), value));
                 labels += 1;
                 if labels == LABELS_MAX {
                     return;
@@ -119,8 +125,10 @@ impl DomainIndex {
             state = step(state, byte);
         }
         let whole = finish(state);
-        self.value(bytes, whole, false).into_iter().for_each(&mut visit);
-        self.value(bytes, whole, true).into_iter().for_each(&mut visit);
+        for exact in [false, true] {
+            let value = self.value(bytes, whole, exact);
+            value.into_iter().for_each(|value| visit(bytes.len(), value));
+        }
     }
 
     /// Domains in it.
@@ -139,6 +147,13 @@ impl DomainIndex {
             let name = std::str::from_utf8(self.text(entry)?).ok()?;
             Some((name, entry.exact, entry.value))
         })
+    }
+
+    /// Makes room for about that many more domains of about that much text, at once: growing step by
+    /// step leaves holes in the heap that nobody fills.
+    pub fn reserve(&mut self, domains: usize, bytes: usize) {
+        self.entries.reserve(domains.min(ENTRIES_MAX));
+        self.pool.reserve(bytes);
     }
 
     /// Gives back what growth left over.
@@ -265,6 +280,8 @@ pub enum DomainError {
     Full,
     /// Too many names with one hash.
     Crowded,
+    /// A `*` where none may stand.
+    Star,
 }
 
 impl fmt::Display for DomainError {
@@ -279,6 +296,11 @@ impl fmt::Display for DomainError {
             Self::Labels => write!(f, "expected at most {LABELS_MAX} labels"),
             Self::Full => write!(f, "no room: at most {ENTRIES_MAX} domains"),
             Self::Crowded => write!(f, "no room: too many domains share one hash"),
+            Self::Star => write!(
+                f,
+                "expected one * in the first label, with more than it in that label and two labels \
+                 behind: photos-*.example.org"
+            ),
         }
     }
 }

@@ -87,7 +87,11 @@ impl fmt::Display for Problem {
             }
             Self::Expected(what) => write!(f, "expected {what}"),
             Self::UnknownKey => {
-                write!(f, "unknown key; expected id, name, domains, networks or protocols")
+                write!(
+                    f,
+                    "unknown key; expected id, name, domains, networks, protocols or \
+                     certificates"
+                )
             }
             Self::Domain(text, error) => write!(f, "{text:?}: {error}"),
             Self::Network(text, error) => write!(f, "{text:?}: {error}"),

@@ -1,4 +1,5 @@
-//! The catalogue's files: JSON, one per category, an object from short name to application.
+//! The catalogue's files: JSON, one per category, an object from short name to application; and
+//! texts of signatures (`*.conf`), which a user may keep beside them.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -9,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::category::{Category, application_category};
 use super::finding::{Finding, Place, Problem};
-use super::{AppId, Catalogue};
+use super::{APPS_MAX, AppId, Catalogue};
 use crate::net::Network;
 
 /// The largest file read, in bytes: ours are a tenth of it at most, all together.
@@ -25,10 +26,33 @@ impl Catalogue {
         (catalogue, findings)
     }
 
-    /// Adds every `*.json` of a folder, such as a user's own; it overrides what was there before.
+    /// Adds a user's own: a folder, or one file. It overrides what was there before.
+    pub fn add(&mut self, path: &Path) -> Vec<Finding> {
+        if path.is_dir() {
+            return self.add_folder(path);
+        }
+        let is_text = path.extension().is_some_and(|extension| extension == "conf");
+        if is_text {
+            self.add_texts(vec![path.to_owned()])
+        } else {
+            self.add_files(path, Ok(vec![path.to_owned()]))
+        }
+    }
+
+    /// Adds every `*.json` of a folder as one source, then every `*.conf` as one of its own.
     pub fn add_folder(&mut self, dir: &Path) -> Vec<Finding> {
-        let mut adder = Adder::new(self, dir);
-        match json_files(dir) {
+        let mut findings = self.add_files(dir, files(dir, "json"));
+        // A folder that cannot be read was reported once.
+        findings.extend(self.add_texts(files(dir, "conf").unwrap_or_default()));
+        findings
+    }
+
+    fn add_files(&mut self, path: &Path, files: std::io::Result<Vec<PathBuf>>) -> Vec<Finding> {
+        if let Ok(paths) = &files {
+            self.reserve(paths);
+        }
+        let mut adder = Adder::new(self, path);
+        match files {
             Ok(paths) => {
                 for path in paths {
                     adder.path = path;
@@ -38,6 +62,31 @@ impl Catalogue {
             Err(error) => adder.report(At::Whole, Problem::Read(error)),
         }
         adder.finish()
+    }
+
+    /// Room for what files of that size hold, in the proportions of ours; a little too much is given
+    /// back in the end.
+    fn reserve(&mut self, paths: &[PathBuf]) {
+        const APP_BYTES: usize = 175;
+        const DOMAIN_BYTES: usize = 29;
+        let sizes = paths.iter().filter_map(|path| path.metadata().ok()).map(|file| file.len());
+        // However much lies in the folder, no more is asked for than one file may hold.
+        let bytes = sizes.fold(0, u64::saturating_add).min(FILE_MAX);
+        let bytes = usize::try_from(bytes).unwrap_or(0);
+        let apps = (bytes / APP_BYTES).min(APPS_MAX);
+        self.rows.reserve(apps);
+        self.by_tag.reserve(apps);
+        self.by_number.reserve(apps);
+        self.pool.reserve(bytes / 6);
+        self.domains.reserve(bytes / DOMAIN_BYTES, bytes / 2);
+    }
+
+    fn add_texts(&mut self, paths: Vec<PathBuf>) -> Vec<Finding> {
+        let added = paths.into_iter().map(|path| match text(&path) {
+            Ok(text) => self.add_signatures(&path, &text),
+            Err(problem) => vec![Finding::new(&path, Place::Whole, problem)],
+        });
+        added.flatten().collect()
     }
 }
 
@@ -56,11 +105,11 @@ impl Catalogue {
 }
 
 /// Sorted, so that what is loaded does not depend on the file system.
-fn json_files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+fn files(dir: &Path, kind: &str) -> std::io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
+        if path.extension().is_some_and(|extension| extension == kind) {
             paths.push(path);
         }
     }
@@ -69,13 +118,17 @@ fn json_files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
 }
 
 fn read(path: &Path) -> Result<Value, Problem> {
+    serde_json::from_str(&text(path)?).map_err(Problem::Json)
+}
+
+fn text(path: &Path) -> Result<String, Problem> {
     let mut text = String::new();
     let file = File::open(path).map_err(Problem::Read)?;
     file.take(FILE_MAX.saturating_add(1)).read_to_string(&mut text).map_err(Problem::Read)?;
     if u64::try_from(text.len()).is_ok_and(|bytes| bytes > FILE_MAX) {
         return Err(Problem::TooLarge(FILE_MAX));
     }
-    serde_json::from_str(&text).map_err(Problem::Json)
+    Ok(text)
 }
 
 /// A place in a source; written out only where something is wrong there.
@@ -117,7 +170,9 @@ pub(super) struct Adder<'a> {
     findings: Vec<Finding>,
     networks: Vec<(Network, u16)>,
     domains_before: usize,
+    patterns_before: usize,
     twins_before: usize,
+    certificates_before: usize,
     added: BTreeSet<AppId>,
 }
 
@@ -125,7 +180,9 @@ impl<'a> Adder<'a> {
     pub(super) fn new(catalogue: &'a mut Catalogue, path: &Path) -> Self {
         Adder {
             domains_before: catalogue.domains.len(),
+            patterns_before: catalogue.patterns.len(),
             twins_before: catalogue.twins.len(),
+            certificates_before: catalogue.certificates.len(),
             catalogue,
             path: path.to_owned(),
             findings: Vec::new(),
@@ -201,6 +258,7 @@ impl<'a> Adder<'a> {
                 "domains" => Self::domain,
                 "networks" => Self::network,
                 "protocols" => Self::twin,
+                "certificates" => Self::certificate,
                 _ => {
                     self.report(At::Key(short, key), Problem::UnknownKey);
                     continue;
@@ -254,12 +312,20 @@ impl<'a> Adder<'a> {
         }
     }
 
+    /// A domain, or a pattern with a `*` in its first label.
     pub(super) fn domain(&mut self, at: At<'_>, text: &str, app: AppId) {
-        match self.catalogue.domains.insert(text, app.0) {
+        let is_pattern = text.contains('*') && !text.starts_with("*.");
+        let before = if is_pattern { self.patterns_before } else { self.domains_before };
+        let catalogue = &mut *self.catalogue;
+        let mut insert = |app: u16| match is_pattern {
+            true => catalogue.patterns.insert(text, app),
+            false => catalogue.domains.insert(text, app),
+        };
+        match insert(app.0) {
             Err(error) => self.report(at, Problem::Domain(text.to_owned(), error)),
-            Ok(Some(replaced)) if replaced.position >= self.domains_before => {
+            Ok(Some(replaced)) if replaced.position >= before => {
                 // The first one keeps it: what it was replaced by goes out again.
-                if self.catalogue.domains.insert(text, replaced.value).is_ok() {
+                if insert(replaced.value).is_ok() {
                     let owner = self.catalogue.tag(AppId(replaced.value)).to_owned();
                     self.report(at, Problem::Taken("domain", owner));
                 }
@@ -276,18 +342,43 @@ impl<'a> Adder<'a> {
     }
 
     fn twin(&mut self, at: At<'_>, protocol: &str, app: AppId) {
-        let same = |(name, _): &(Box<str>, AppId)| name.eq_ignore_ascii_case(protocol);
-        match self.catalogue.twins.iter().position(same) {
-            None => self.catalogue.twins.push((protocol.into(), app)),
-            Some(position) => {
-                let owner = self.catalogue.by_protocol(protocol).map(|app| self.catalogue.tag(app));
-                if position >= self.twins_before {
-                    let problem = Problem::Taken("protocol", owner.unwrap_or_default().to_owned());
-                    self.report(at, problem);
-                } else if let Some(twin) = self.catalogue.twins.get_mut(position) {
-                    twin.1 = app;
-                }
-            }
+        let before = self.twins_before;
+        let owner = put_pair(&mut self.catalogue.twins, before, protocol, app);
+        self.tell_taken(at, "protocol", owner);
+    }
+
+    fn certificate(&mut self, at: At<'_>, common_name: &str, app: AppId) {
+        let before = self.certificates_before;
+        let owner = put_pair(&mut self.catalogue.certificates, before, common_name, app);
+        self.tell_taken(at, "certificate", owner);
+    }
+
+    fn tell_taken(&mut self, at: At<'_>, what: &'static str, owner: Option<AppId>) {
+        if let Some(owner) = owner {
+            let owner = self.catalogue.tag(owner).to_owned();
+            self.report(at, Problem::Taken(what, owner));
         }
     }
+}
+
+/// Enters a text that means an application, in place of an older one from before `before`. A newer
+/// one stays, and its owner is returned.
+fn put_pair(
+    pairs: &mut Vec<(Box<str>, AppId)>,
+    before: usize,
+    text: &str,
+    app: AppId,
+) -> Option<AppId> {
+    let same = |(known, _): &(Box<str>, AppId)| known.eq_ignore_ascii_case(text);
+    match pairs.iter().position(same) {
+        None => pairs.push((text.into(), app)),
+        Some(position) => {
+            let pair = pairs.get_mut(position)?;
+            if position >= before {
+                return Some(pair.1);
+            }
+            pair.1 = app;
+        }
+    }
+    None
 }

@@ -4,22 +4,31 @@
 //! into a few flat arrays. Look-ups allocate nothing.
 
 pub mod category;
+mod certificate;
 pub mod domain;
 mod finding;
 mod load;
 pub mod network;
+mod pattern;
 mod signature;
 
 use std::mem::size_of;
 use std::net::IpAddr;
 
 pub use category::{APPLICATION_CATEGORIES, Category, PROTOCOL_CATEGORIES};
+pub use certificate::Certificate;
 pub use domain::DomainIndex;
 pub use finding::{Finding, Place, Problem};
 pub use network::NetworkIndex;
+pub use pattern::PatternIndex;
 
 /// Applications in one catalogue: their index is 16 bits.
 const APPS_MAX: usize = 65_535;
+
+/// Calls and tunnels: at a rented machine they are of whoever rents it, so that the address of a
+/// carrier alone does not name them.
+const PRIVATE_PROTOCOLS: [&str; 9] =
+    ["STUN", "DTLS", "RTP", "RTCP", "SRTP", "WireGuard", "OpenVPN", "IPSEC", "TINC"];
 
 /// An application of one catalogue. Means nothing to another one: after a reload, ask again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,10 +46,25 @@ impl AppId {
 pub enum Basis {
     /// The name of the host.
     Host,
+    /// The server's certificate.
+    Certificate,
     /// A protocol that only this application speaks.
     Protocol,
     /// The far side's address.
     Address,
+}
+
+/// What is known of a flow that may tell its application.
+#[derive(Debug, Clone, Copy)]
+pub struct Clues<'a> {
+    /// The host that the client asked for, or a DNS answer had: lower case, no final dot.
+    pub host: Option<&'a str>,
+    /// The server's certificate, if it was seen.
+    pub certificate: Option<Certificate<'a>>,
+    /// Display name of the protocol.
+    pub protocol: Option<&'a str>,
+    /// The far side.
+    pub other: IpAddr,
 }
 
 /// One application, as it is shown and compared.
@@ -81,7 +105,10 @@ pub struct Catalogue {
     by_number: Vec<(u32, AppId)>,
     /// Protocols that by themselves mean an application; few.
     twins: Vec<(Box<str>, AppId)>,
+    /// Common names of certificates, other than hosts, that mean an application; few.
+    certificates: Vec<(Box<str>, AppId)>,
     domains: DomainIndex,
+    patterns: PatternIndex,
     networks: NetworkIndex,
 }
 
@@ -103,10 +130,14 @@ impl Catalogue {
         Catalogue::default()
     }
 
-    /// The application of the longest domain that `host` is or lies under. `host` is lower case
-    /// and has no final dot.
+    /// The application of the longest domain that `host` is or lies under, or of a longer pattern
+    /// that it fits. `host` is lower case and has no final dot.
     pub fn by_host(&self, host: &str) -> Option<AppId> {
-        self.domains.longest(host).map(AppId)
+        let mut longest = None;
+        self.domains.each_suffix(host, |bytes, app| longest = Some((bytes, app)));
+        let covered = longest.map_or(0, |(bytes, _)| bytes);
+        let pattern = self.patterns.longest(host).filter(|(bytes, _)| *bytes > covered);
+        pattern.or(longest).map(|(_, app)| AppId(app))
     }
 
     /// The application of the longest prefix that holds `addr`.
@@ -120,36 +151,32 @@ impl Catalogue {
         twin.map(|(_, app)| *app)
     }
 
-    /// The best name for a flow: its host's application, its protocol's, its address's. What only
-    /// carries the services of others (CDN, hosting) comes after all that, in the same order.
-    pub fn identify(
-        &self,
-        host: Option<&str>,
-        protocol: Option<&str>,
-        other: IpAddr,
-    ) -> Option<AppId> {
-        self.identify_by(host, protocol, other).map(|(app, _)| app)
-    }
-
-    /// The same, with what decided.
-    pub fn identify_by(
-        &self,
-        host: Option<&str>,
-        protocol: Option<&str>,
-        other: IpAddr,
-    ) -> Option<(AppId, Basis)> {
+    /// The best name for a flow, and what decided: its host's application, its certificate's, its
+    /// protocol's, its address's. What only carries the services of others (CDN, hosting) comes
+    /// after all that, in the same order.
+    pub fn identify(&self, clues: &Clues<'_>) -> Option<(AppId, Basis)> {
+        let &Clues { host, certificate, protocol, other } = clues;
         let by_host = host.and_then(|host| self.by_host(host)).map(|app| (app, Basis::Host));
-        if by_host.is_some_and(|(app, _)| !self.is_infrastructure(app)) {
-            return by_host;
+        let specific =
+            |found: Option<(AppId, Basis)>| found.filter(|(app, _)| !self.is_infrastructure(*app));
+        if let Some(found) = specific(by_host) {
+            return Some(found);
+        }
+        let certificate = certificate.as_ref();
+        let by_own = certificate.and_then(|shown| self.by_certificate(host, shown));
+        let unasked = certificate.filter(|_| host.is_none());
+        let by_names = || unasked.and_then(|shown| self.by_certified_hosts(shown));
+        if let Some(app) = by_own.or_else(by_names) {
+            return Some((app, Basis::Certificate));
         }
         if let Some(twin) = protocol.and_then(|protocol| self.by_protocol(protocol)) {
             return Some((twin, Basis::Protocol));
         }
         let by_address = self.by_address(other).map(|app| (app, Basis::Address));
-        match by_address {
-            Some((app, _)) if !self.is_infrastructure(app) => by_address,
-            _ => by_host.or(by_address),
-        }
+        let carrier = unasked.and_then(|shown| shown.host).and_then(|host| self.by_host(host));
+        let carrier = by_host.or(carrier.map(|app| (app, Basis::Certificate)));
+        let private = protocol.is_some_and(|protocol| PRIVATE_PROTOCOLS.contains(&protocol));
+        specific(by_address).or(carrier).or(by_address.filter(|_| !private))
     }
 
     /// Whether it only carries the services of others.
@@ -208,6 +235,11 @@ impl Catalogue {
         &self.domains
     }
 
+    /// Its names with a `*`; values likewise.
+    pub fn patterns(&self) -> &PatternIndex {
+        &self.patterns
+    }
+
     /// The networks of all applications.
     pub fn networks(&self) -> &NetworkIndex {
         &self.networks
@@ -215,15 +247,18 @@ impl Catalogue {
 
     /// Heap bytes it keeps.
     pub fn resident_bytes(&self) -> usize {
-        let twin_text: usize = self.twins.iter().map(|(name, _)| name.len()).sum();
+        let pairs = || self.twins.iter().chain(&self.certificates);
+        let pair_text: usize = pairs().map(|(name, _)| name.len()).sum();
+        let pair_count = self.twins.capacity().saturating_add(self.certificates.capacity());
         [
             self.rows.capacity().saturating_mul(size_of::<Row>()),
             self.pool.capacity(),
             self.by_tag.capacity().saturating_mul(size_of::<AppId>()),
             self.by_number.capacity().saturating_mul(size_of::<(u32, AppId)>()),
-            self.twins.capacity().saturating_mul(size_of::<(Box<str>, AppId)>()),
-            twin_text,
+            pair_count.saturating_mul(size_of::<(Box<str>, AppId)>()),
+            pair_text,
             self.domains.resident_bytes(),
+            self.patterns.resident_bytes(),
             self.networks.resident_bytes(),
         ]
         .iter()
@@ -310,6 +345,7 @@ impl Catalogue {
         self.by_tag.shrink_to_fit();
         self.by_number.shrink_to_fit();
         self.twins.shrink_to_fit();
+        self.certificates.shrink_to_fit();
         self.domains.shrink();
     }
 }
@@ -362,11 +398,14 @@ mod tests {
             (Some(cloud), chat, "198.51.100.1", Some("chat")),
             (Some(cloud), None, "203.0.113.1", Some("cloud")),
             (None, Some("TLS"), "198.51.100.1", Some("cloud")),
+            (None, Some("WireGuard"), "198.51.100.1", None),
+            (None, Some("WireGuard"), "192.0.2.1", Some("video")),
             (Some("other.example"), None, "192.0.2.1", Some("video")),
             (None, None, "203.0.113.1", None),
         ] {
-            let found = catalogue.identify(host, protocol, addr.parse().unwrap());
-            let found = found.map(|app| catalogue.app(app).unwrap().short_name());
+            let other = addr.parse().unwrap();
+            let found = catalogue.identify(&Clues { host, certificate: None, protocol, other });
+            let found = found.map(|(app, _)| catalogue.app(app).unwrap().short_name());
             assert_eq!(found, expected, "{host:?} {protocol:?} {addr}");
         }
     }
@@ -375,12 +414,82 @@ mod tests {
     fn what_an_application_was_told_by() {
         let catalogue = catalogue();
         let basis = |host, protocol, addr: &str| {
-            let told = catalogue.identify_by(host, protocol, addr.parse().unwrap());
+            let other = addr.parse().unwrap();
+            let told = catalogue.identify(&Clues { host, certificate: None, protocol, other });
             told.map(|(_, basis)| basis)
         };
         assert_eq!(basis(Some("video.example"), None, "203.0.113.1"), Some(Basis::Host));
         assert_eq!(basis(None, Some("chat/call"), "192.0.2.1"), Some(Basis::Protocol));
         assert_eq!(basis(Some("cloud.example"), None, "192.0.2.1"), Some(Basis::Address));
         assert_eq!(basis(None, None, "203.0.113.1"), None);
+    }
+
+    #[test]
+    fn a_certificate_tells_what_nobody_asked_for() {
+        let mut catalogue = catalogue();
+        let desk = catalogue.put(4, "netify.desk", "Desk", &UNCLASSIFIED).unwrap();
+        catalogue.certificates.push(("Desk Relay".into(), desk));
+        let shown = |host, common_name, common_host, further| {
+            let certificate = Certificate {
+                common_name: Some(common_name),
+                host: common_host,
+                further,
+                ..Certificate::default()
+            };
+            let other = "203.0.113.1".parse().unwrap();
+            let certificate = Some(certificate);
+            let told = catalogue.identify(&Clues { host, certificate, protocol: None, other });
+            told.map(|(app, basis)| (catalogue.app(app).unwrap().short_name(), basis))
+        };
+        let (own, host) = (Basis::Certificate, Basis::Host);
+        for (asked, name, common, further, expected) in [
+            (None, "desk relay", None, "", Some(("desk", own))),
+            (Some("other.example"), "Desk Relay", None, "", Some(("desk", own))),
+            (Some("video.example"), "Desk Relay", None, "", Some(("video", host))),
+            (None, "*.video.example", Some("video.example"), "", Some(("video", own))),
+            (None, "?", None, "a.test,video.example,b.video.example", Some(("video", own))),
+            // Of the carrier's many customers, the ones we know must be one.
+            (
+                None,
+                "sni.cloud.example",
+                Some("sni.cloud.example"),
+                "x.test,video.example",
+                Some(("video", own)),
+            ),
+            (None, "sni.cloud.example", Some("sni.cloud.example"), "x.test", Some(("cloud", own))),
+            // It answers for many; the client asked for one that nobody knows.
+            (Some("a.test"), "a.test", None, "a.test,video.example", None),
+        ] {
+            assert_eq!(shown(asked, name, common, further), expected, "{asked:?} {name} {further}");
+        }
+    }
+
+    #[test]
+    fn certificates_for_several_applications_tell_none() {
+        let mut catalogue = catalogue();
+        catalogue.add_signatures(Path::new("test"), "dom:3:chat.example\n");
+        let certificate =
+            Certificate { further: "video.example,chat.example", ..Default::default() };
+        assert_eq!(catalogue.by_certified_hosts(&certificate), None);
+    }
+
+    #[test]
+    fn a_pattern_is_longer_than_the_domain_around_it_and_shorter_than_one_inside() {
+        let mut catalogue = catalogue();
+        let findings = catalogue.add_signatures(
+            Path::new("test"),
+            "dom:1:video-*.cloud.example\ndom:3:video-9.cloud.example\ndom:3:x.video-1.cloud.example\n",
+        );
+        assert!(findings.is_empty(), "{findings:?}");
+        for (host, expected) in [
+            ("video-1.cloud.example", "video"),
+            ("a.video-1.cloud.example", "video"),
+            ("x.video-1.cloud.example", "chat"),
+            ("video-9.cloud.example", "chat"),
+            ("video.cloud.example", "cloud"),
+        ] {
+            let found = catalogue.by_host(host).and_then(|app| catalogue.app(app));
+            assert_eq!(found.map(|app| app.short_name()), Some(expected), "{host}");
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Where the daemon's lines go: syslog, or standard error on a terminal.
 
 use std::io::IsTerminal;
-use std::process;
 
-use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
+use nfa::target::Rfc3164;
+use syslog::{Logger, LoggerBackend};
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Level {
 /// The log.
 pub enum Log {
     /// `/dev/log`.
-    Syslog(Box<Logger<LoggerBackend, Formatter3164>>),
+    Syslog(Box<Logger<LoggerBackend, Rfc3164>>),
     /// For people, and where there is no syslog.
     Stderr,
 }
@@ -30,13 +30,7 @@ impl Log {
         if std::io::stderr().is_terminal() {
             return Log::Stderr;
         }
-        let formatter = Formatter3164 {
-            facility: Facility::LOG_DAEMON,
-            hostname: None,
-            process: "nfa".to_owned(),
-            pid: process::id(),
-        };
-        match syslog::unix(formatter) {
+        match syslog::unix(Rfc3164::of_this_process()) {
             Ok(logger) => Log::Syslog(Box::new(logger)),
             Err(_) => Log::Stderr,
         }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::IpAddr;
 
-use nfa::app::{App, AppId, Catalogue};
+use nfa::app::{App, AppId, Catalogue, PatternIndex};
 use nfa::facts::host_name;
 use serde_json::{Value, json};
 
@@ -72,9 +72,18 @@ fn by_host<'c>(catalogue: &'c Catalogue, wanted: &str) -> Option<Found<'c>> {
         usize::from(*value) == app.index() && (*name == &*host || !exact && under(name))
     });
     // The longest domain counts; a name listed alone counts before the same with all under it.
-    let (name, exact, _) = domains.max_by_key(|(name, exact, _)| (name.len(), *exact))?;
-    let by = if exact { "the name" } else { "domain" };
-    Some(Found { app: catalogue.app(app)?, by, entry: name.to_owned() })
+    let domain = domains.max_by_key(|(name, exact, _)| (name.len(), *exact));
+    let (by, entry) = match domain {
+        Some((name, true, _)) => ("the name", name.to_owned()),
+        Some((name, false, _)) => ("domain", name.to_owned()),
+        None => {
+            let fits = |(text, value): &(String, u16)| {
+                usize::from(*value) == app.index() && PatternIndex::fits(text, &host)
+            };
+            ("pattern", catalogue.patterns().iter().find(fits)?.0)
+        }
+    };
+    Some(Found { app: catalogue.app(app)?, by, entry })
 }
 
 /// The argument is an application's own name.

@@ -2,14 +2,17 @@
 
 mod check;
 mod explain;
+mod keep;
 mod list;
 mod log;
 mod lookup;
 mod options;
 mod replay;
+mod rules;
 mod run;
 mod summary;
 mod told;
+mod uci;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -35,6 +38,8 @@ static COMMANDS: &[&Command] = &[
     &check::CHECK,
     &explain::EXPLAIN,
     &lookup::LOOKUP,
+    &uci::UCI,
+    &rules::RULES,
     &list::APPS,
     &list::PROTOCOLS,
     &list::CATEGORIES,
@@ -140,32 +145,36 @@ fn help(options: &Options) -> std::io::Result<Outcome> {
 }
 
 /// Where the catalogue of applications is looked for: beside the installed program's data, then
-/// in the source tree that the program was built in.
-fn catalogue_folder(options: &Options) -> Option<PathBuf> {
+/// in the source tree that the program was built in; after either, what the user added.
+fn catalogue_paths(options: &Options) -> Vec<PathBuf> {
     const INSTALLED: &str = "/usr/share/nfa/apps.d";
-    if let Some(folder) = &options.catalogue {
-        return Some(folder.clone());
+    const OWN: &str = "/etc/nfa/apps.d";
+    if !options.catalogue.is_empty() {
+        return options.catalogue.clone();
     }
-    let installed = Path::new(INSTALLED);
-    if installed.is_dir() {
-        return Some(installed.to_owned());
-    }
-    let program = std::env::current_exe().ok()?;
-    let mut above = program.ancestors().skip(1);
-    above.find_map(|folder| {
-        let source = folder.join("files/usr/share/nfa/apps.d");
-        source.is_dir().then_some(source)
-    })
+    let in_tree = || {
+        let program = std::env::current_exe().ok()?;
+        let mut above = program.ancestors().skip(1);
+        above.find_map(|folder| {
+            let source = folder.join("files/usr/share/nfa/apps.d");
+            source.is_dir().then_some(source)
+        })
+    };
+    let installed = Some(PathBuf::from(INSTALLED)).filter(|folder| folder.is_dir());
+    let own = Some(PathBuf::from(OWN)).filter(|folder| folder.is_dir());
+    installed.or_else(in_tree).into_iter().chain(own).collect()
 }
 
 /// Loads the catalogue; what is wrong with it is told through `report`, and the rest counts.
 fn load_catalogue(options: &Options, mut report: impl FnMut(String)) -> Catalogue {
-    let Some(folder) = catalogue_folder(options) else {
+    let paths = catalogue_paths(options);
+    if paths.is_empty() {
         report("no catalogue of applications found: name its folder with --catalogue".to_owned());
-        return Catalogue::empty();
-    };
-    let (catalogue, findings) = Catalogue::load(&folder);
-    findings.iter().for_each(|finding| report(finding.to_string()));
+    }
+    let mut catalogue = Catalogue::empty();
+    for path in paths {
+        catalogue.add(&path).iter().for_each(|finding| report(finding.to_string()));
+    }
     catalogue
 }
 

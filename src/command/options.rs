@@ -8,17 +8,27 @@ use std::str::FromStr;
 use lexopt::Arg;
 use nfa::net::Network;
 use nfa::spelling;
+use nfa::uci::Backend;
 
 /// Every option with its help line.
 pub const FLAGS: &[(&str, &str)] = &[
     ("--config FILE", "the configuration (JSON)"),
-    ("--catalogue FOLDER", "applications (default: /usr/share/nfa/apps.d)"),
+    (
+        "--catalogue PATH",
+        "applications, repeatable, a later one wins (default: /usr/share/nfa/apps.d /etc/nfa/apps.d)",
+    ),
     ("--interface NAME", "capture here instead of where the configuration says"),
     ("--local NETWORK", "replay: these addresses are the LAN's too (repeatable)"),
     ("--max-flows N", "most live flows (default: 8192)"),
     ("--flow FLOW", "explain: a flow in words, such as 'tcp 192.168.1.10:40000 203.0.113.9:443'"),
     ("--json", "explain and lists: JSON instead of text"),
     ("--no-expiry", "replay: flows live to the end of the capture"),
+    ("--output FILE", "uci: write here, at once and whole, instead of standard output"),
+    ("--backend NAME", "uci, rules: which sets 'auto' means: nft (default), ipset or both"),
+    ("--device NAME=DEVICE", "uci, rules: the device of a logical interface (repeatable)"),
+    ("--offload", "uci, rules: connections are offloaded, so what is cut is also forgotten"),
+    ("--format NAME", "rules: nft (default), iptables, ip6tables, ip, sets or tc"),
+    ("--keep FILE", "rules: stay, and load FILE by nft whenever our table was deleted"),
     ("--quiet", "replay: no lines for flows and set changes"),
     ("--summary", "replay: a table at the end"),
     ("-h, --help", "this text; with a command, its own"),
@@ -41,7 +51,7 @@ pub struct Options {
     /// `--config`.
     pub config: Option<PathBuf>,
     /// `--catalogue`.
-    pub catalogue: Option<PathBuf>,
+    pub catalogue: Vec<PathBuf>,
     /// `--interface`.
     pub interface: Option<String>,
     /// `--local`.
@@ -54,6 +64,18 @@ pub struct Options {
     pub json: bool,
     /// `--no-expiry`.
     pub no_expiry: bool,
+    /// `--output`.
+    pub output: Option<PathBuf>,
+    /// `--backend`.
+    pub backend: Option<Backend>,
+    /// `--device`.
+    pub devices: Vec<(String, String)>,
+    /// `--offload`.
+    pub offload: bool,
+    /// `--format`.
+    pub format: Option<String>,
+    /// `--keep`.
+    pub keep: Option<PathBuf>,
     /// `--quiet`.
     pub quiet: bool,
     /// `--summary`.
@@ -165,7 +187,7 @@ impl Options {
         while let Some(argument) = parser.next()? {
             match argument {
                 Arg::Long("config") => options.config = Some(parser.value()?.into()),
-                Arg::Long("catalogue") => options.catalogue = Some(parser.value()?.into()),
+                Arg::Long("catalogue") => options.catalogue.push(parser.value()?.into()),
                 Arg::Long("interface") => {
                     options.interface = Some(read("--interface", parser.value()?, "a name")?);
                 }
@@ -184,6 +206,30 @@ impl Options {
                 }
                 Arg::Long("flow") => {
                     options.flows.push(parser.value()?.to_string_lossy().into_owned());
+                }
+                Arg::Long("output") => options.output = Some(parser.value()?.into()),
+                Arg::Long("backend") => {
+                    let word = parser.value()?.to_string_lossy().into_owned();
+                    let found = Backend::WORDS.iter().find(|(known, _)| *known == word);
+                    let (_, backend) = found.ok_or_else(|| UsageError::Value {
+                        option: "--backend",
+                        found: word.clone(),
+                        expected: "expected nft, ipset or both".to_owned(),
+                    })?;
+                    options.backend = Some(*backend);
+                }
+                Arg::Long("device") => {
+                    let text = parser.value()?.to_string_lossy().into_owned();
+                    let Some((logical, device)) = text.split_once('=') else {
+                        let (option, expected) = ("--device", "expected NAME=DEVICE".to_owned());
+                        return Err(UsageError::Value { option, found: text, expected });
+                    };
+                    options.devices.push((logical.to_owned(), device.to_owned()));
+                }
+                Arg::Long("keep") => options.keep = Some(parser.value()?.into()),
+                Arg::Long("offload") => options.offload = true,
+                Arg::Long("format") => {
+                    options.format = Some(parser.value()?.to_string_lossy().into_owned());
                 }
                 Arg::Long("json") => options.json = true,
                 Arg::Long("no-expiry") => options.no_expiry = true,

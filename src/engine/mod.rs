@@ -20,7 +20,7 @@ use std::sync::Arc;
 use crate::app::Catalogue;
 use crate::config::Config;
 use crate::effect::{Effect, Hit, SetId, StreamId};
-use crate::facts::{Facts, Lesson};
+use crate::facts::Lesson;
 use crate::flow::{
     Evidence, Flow, FlowId, FlowKey, FlowTable, IdleTimeouts, Locality, Stage, ends_of,
 };
@@ -667,15 +667,10 @@ impl Engine {
 
 /// Names a flow's application and the categories of its host from what is known of it.
 fn classify(flow: &mut Flow, catalogue: &Catalogue, lists: &CategoryLists) {
-    let other = flow.other().addr;
-    let detection = &mut flow.detection;
-    let facts = detection.facts.as_deref();
-    let certified = facts.filter(|facts| facts.host.is_none()).and_then(Facts::certified_host);
-    let own = facts.and_then(Facts::own_host);
-    let host = own.or(detection.hint.as_deref()).or(certified.as_deref());
-    let protocol = facts.map(|facts| facts.protocol.name);
-    detection.app = catalogue.identify(host, protocol, other);
-    detection.domain_categories = host.map_or_else(Box::default, |host| lists.of_host(host));
+    let app = flow.identify(catalogue).map(|(app, _)| app);
+    let categories = flow.host().map_or_else(Box::default, |host| lists.of_host(&host));
+    flow.detection.app = app;
+    flow.detection.domain_categories = categories;
 }
 
 /// What targets need of a flow.

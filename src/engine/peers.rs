@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 use std::time::Duration;
 
 /// Between two looks at the flows that have no name, when the swarm is better known than before.
-const SWEEP_EVERY: Duration = Duration::from_secs(2);
+const SWEEP_EVERY: Duration = Duration::from_millis(500);
 /// Flows of one such look, so that a large table does not hold up the packets; the next follows.
 const SWEEP_FLOWS: usize = 8192;
 /// When it follows.
@@ -106,6 +106,9 @@ impl Engine {
     pub(super) fn consult(&mut self, id: FlowId) -> bool {
         let Some(flow) = self.table.get(id) else { return false };
         let Some(evidence) = self.judge(flow) else { return false };
+        if evidence == Evidence::Swarm(Known::Port) {
+            self.swarm.meet(flow.other().addr, self.now);
+        }
         let Some(flow) = self.table.get_mut(id) else { return false };
         let detection = &mut flow.detection;
         let mut facts = Facts::of(&bittorrent::PROTOCOL);
@@ -148,6 +151,15 @@ impl Engine {
                 // Hearsay ends where the whole look at a flow says otherwise.
                 Some(Known::Told) if self.detector.denies_peers(flow) || !is_free() => {}
                 Some(known) => return Some(Evidence::Swarm(known)),
+                // Called back. Over uTP the headers would show it.
+                None if began
+                    && flow.opened != [None; 2]
+                    && self.swarm.has_met(far.addr, self.now)
+                    && !self.detector.denies_peers(flow)
+                    && is_free() =>
+                {
+                    return Some(Evidence::Swarm(Known::Told));
+                }
                 None => {}
             }
             let reaches_it = transport == Transport::Udp || !began;

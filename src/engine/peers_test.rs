@@ -389,16 +389,17 @@ fn a_suspicion_is_kept_until_the_host_is_known() {
 }
 
 #[test]
-fn three_addresses_with_the_shape_are_context_and_the_earlier_ones_follow() {
+fn two_addresses_with_the_shape_are_context_and_the_earlier_one_follows() {
     let peers = ["203.0.113.1:7001", "203.0.113.2:7002", "203.0.113.3:7003"];
     let mut world = World::new("");
-    for (peer, port) in peers.iter().zip(40_000..) {
-        assert_eq!(world.told(), [""; 0]);
-        world.shaped(&format!("192.168.1.10:{port}"), peer);
-    }
+    world.shaped("192.168.1.10:40000", peers[0]);
+    assert_eq!(world.told(), [""; 0]);
+    world.shaped("192.168.1.10:40001", peers[1]);
+    assert_eq!(world.told(), ["+203.0.113.2"]);
+    world.wait(1);
+    assert_eq!(world.told(), ["+203.0.113.1"]);
+    world.shaped("192.168.1.10:40002", peers[2]);
     assert_eq!(world.told(), ["+203.0.113.3"]);
-    world.wait(3);
-    assert_eq!(world.told(), ["+203.0.113.1", "+203.0.113.2"]);
 
     let mut world = World::new(r#""infer": "never""#);
     for (peer, port) in peers.iter().zip(40_000..) {
@@ -425,11 +426,32 @@ fn a_proxy_shows_itself_by_the_flows_that_lack_the_shape() {
     assert_eq!(world.found(TCP, "192.168.1.10:40002", server), UNKNOWN);
     // Nor is it a witness about a host that does not speak it.
     world.syn("192.168.1.20:40001", server);
-    for (peer, port) in [(PEER, 41000), ("203.0.113.2:7002", 41001), ("203.0.113.3:7003", 41002)] {
+    for (peer, port) in [(server, 41000), ("203.0.113.2:7002", 41001), (server, 41002)] {
         world.shaped(&format!("192.168.1.20:{port}"), peer);
     }
     world.wait(3);
     assert_eq!(world.told(), [""; 0]);
+}
+
+#[test]
+fn who_has_connected_to_a_client_is_known_when_called_back() {
+    let mut world = World::active("");
+    let (inside, back) = ("192.168.1.10:40001", "203.0.113.7:25000");
+    world.syn("203.0.113.7:1500", CLIENT);
+    world.tcp("203.0.113.7:1500", CLIENT, NOISE);
+    assert_eq!(world.found(TCP, "203.0.113.7:1500", CLIENT), NAMED_BY_SWARM);
+    world.syn(inside, back);
+    world.tcp(inside, back, NOISE);
+    assert_eq!(world.found(TCP, inside, back), UNKNOWN, "it has neither form of a peer");
+    for (inside, back, is) in [
+        ("192.168.1.10:40002", "203.0.113.7:25001", NAMED_BY_SWARM),
+        ("192.168.1.10:40003", "203.0.113.7:22", UNKNOWN),
+        ("192.168.1.20:40002", "203.0.113.7:25001", UNKNOWN),
+    ] {
+        world.syn(inside, back);
+        world.tcp(inside, back, b"shape");
+        assert_eq!(world.found(TCP, inside, back), is, "{inside} {back}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod followed;
 mod key;
+mod naming;
 mod side;
 mod table;
 

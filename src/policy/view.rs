@@ -131,12 +131,8 @@ impl<'a> View<'a> {
 
     /// What told the application. Found anew whenever it is asked for: few ask.
     pub fn app_basis(&self) -> Option<Basis> {
-        let detection = &self.flow.detection;
-        let host = self.facts().and_then(|facts| facts.host.as_deref());
-        let protocol = self.protocol().map(|protocol| protocol.name);
-        let host = host.or(detection.hint.as_deref());
-        let told = self.catalogue.identify_by(host, protocol, self.flow.other().addr);
-        told.filter(|(app, _)| Some(*app) == detection.app).map(|(_, basis)| basis)
+        let told = self.flow.identify(self.catalogue);
+        told.filter(|(app, _)| Some(*app) == self.flow.detection.app).map(|(_, basis)| basis)
     }
 
     /// A time of the flow, as milliseconds after 1970.

@@ -17,7 +17,7 @@ pub use adopt::{ADOPTED_MAX, Adoptable, Found};
 pub use ctlabel::LabelNames;
 pub use keeper::{Keeper, Newcomer};
 pub use set::{Dimension, Family, Home, SetSpec, Sets};
-pub use stream::{Clock, Recorder, StreamSpec, Streams};
+pub use stream::{Clock, Recorder, Rfc3164, StreamSpec, Streams};
 
 use std::fmt::Debug;
 

@@ -11,6 +11,7 @@ use nfa::config::Config;
 use nfa::engine::{Engine, Limits, Output};
 use nfa::flow::{Flow, Locality};
 use nfa::interface::{Interface, Role};
+use nfa::net::{Endpoint, Transport};
 use nfa::time::Timestamp;
 use nfa::wire::{self, LinkType, Packet};
 
@@ -104,6 +105,31 @@ pub fn flows<'p>(
     }
     engine.finish(&mut output);
     output.ended.into_iter().map(|ended| ended.flow).collect()
+}
+
+/// The first bytes that each end of a connection sent, for people: who is right is seen by them.
+#[allow(dead_code)] // not every test shows them
+pub fn openings(frames: &[Frame], transport: Transport, ends: [Endpoint; 2]) -> String {
+    const SHOWN: usize = 24;
+    let mut seen: [Option<String>; 2] = [None, None];
+    for frame in frames {
+        let Ok(packet) = wire::decode(frame.link, &frame.bytes) else { continue };
+        let source = Endpoint { addr: packet.source, port: packet.source_port };
+        let target = Endpoint { addr: packet.destination, port: packet.destination_port };
+        let side = ends.iter().position(|end| *end == source);
+        let between = ends.contains(&target) && packet.transport == transport;
+        let Some(side) = side.filter(|_| between && !packet.payload.is_empty()) else { continue };
+        let head = packet.payload.iter().take(SHOWN);
+        if let Some(seen) = seen.get_mut(side) {
+            seen.get_or_insert_with(|| head.map(|byte| format!("{byte:02x}")).collect());
+        }
+    }
+    let shown: Vec<String> = ends
+        .iter()
+        .zip(seen)
+        .filter_map(|(end, bytes)| Some(format!("from {} {}", end.port, bytes?)))
+        .collect();
+    if shown.is_empty() { "no payload".to_owned() } else { shown.join(", ") }
 }
 
 /// The protocol read from a flow's own payload. One guessed from a port does not count.

@@ -18,7 +18,7 @@ HOLD_S = 120
 
 
 class Server(QuicConnectionProtocol):
-    """Answers any request with a line every 0.3 s."""
+    """Answers any request with a line every 0.3 s; one for /once with a single line."""
 
     http = None
 
@@ -27,10 +27,15 @@ class Server(QuicConnectionProtocol):
             self.http = H3Connection(self._quic)
         for item in self.http.handle_event(event) if self.http else []:
             if isinstance(item, HeadersReceived):
-                asyncio.ensure_future(self.answer(item.stream_id))
+                once = dict(item.headers).get(b":path") == b"/once"
+                asyncio.ensure_future(self.answer(item.stream_id, once))
 
-    async def answer(self, stream):
+    async def answer(self, stream, once):
         self.http.send_headers(stream, [(b":status", b"200"), (b"content-type", b"text/plain")])
+        if once:
+            self.http.send_data(stream, b"hello\n", end_stream=True)
+            self.transmit()
+            return
         for _ in range(int(HOLD_S / 0.3)):
             self.http.send_data(stream, b"still here\n" * 50, end_stream=False)
             self.transmit()

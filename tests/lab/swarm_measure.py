@@ -47,6 +47,11 @@ class Traffic:
             self.key.protocol == "udp" and len(ways) == 1 and largest <= UTP_HEADER
         )
 
+    @property
+    def one_sided(self):
+        """Whether only one of its ends ever said something."""
+        return len({seen.outward for seen in self.payloads}) < 2
+
     def member(self):
         key = self.key
         return f"{key.other},{key.protocol}:{key.other_port},{key.local}"

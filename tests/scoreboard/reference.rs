@@ -194,7 +194,7 @@ pub fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()
 }
 
-/// What of which row is not scored, and why: capture, place, label or host, reason.
+/// What of which row is not scored, and why: capture, place, label, host or app, reason.
 pub type Entry = [&'static str; 4];
 
 /// All that is not scored.

@@ -201,6 +201,13 @@ pub fn teach(bytes: &[u8], notes: &mut Notes<'_>) {
     }
 }
 
+/// What stands behind the header of an extended message that ended the segment before: libtorrent
+/// sends the two apart.
+pub fn teach_dictionary(body: &[u8], notes: &mut Notes<'_>) {
+    teach_extensions(body, notes);
+    teach_extended(body, notes);
+}
+
 /// `p`, and with it `ipv4` and `ipv6`: other addresses of the sender.
 fn teach_extensions(hello: &[u8], notes: &mut Notes<'_>) {
     let (mut port, mut v4, mut v6) = (None, None, None);

@@ -99,7 +99,11 @@ fn segment(bytes: &[u8], notes: &mut Notes<'_>) {
     match bytes.first() {
         Some(0 | 19) => peer::teach(bytes, notes),
         Some(b'G') => tracker::teach_request(bytes, notes),
-        Some(b'H' | b'd') => tracker::teach_response(bytes, notes),
+        Some(b'H') => tracker::teach_response(bytes, notes),
+        Some(b'd') => {
+            tracker::teach_response(bytes, notes);
+            peer::teach_dictionary(bytes, notes);
+        }
         _ => {}
     }
 }
@@ -111,8 +115,11 @@ fn datagram(bytes: &[u8], notes: &mut Notes<'_>) {
         _ => {}
     }
     match utp::payload(bytes) {
-        Some(payload) if matches!(payload.first(), Some(0 | 19)) => peer::teach(payload, notes),
-        Some(_) => {}
+        Some(payload) => match payload.first() {
+            Some(0 | 19) => peer::teach(payload, notes),
+            Some(b'd') => peer::teach_dictionary(payload, notes),
+            _ => {}
+        },
         None => tracker::teach_datagram(bytes, notes),
     }
 }
@@ -228,6 +235,13 @@ mod tests {
             4:porti6881eed2:ip11:2001:db8::14:porti6881eed2:ip4:host4:porti1eeee";
         assert_eq!(taught(from_peer, &join(&[head, listed])), peers);
         assert_eq!(taught(from_peer, b"d14:failure reason4:nonee").len(), 0);
+    }
+
+    #[test]
+    fn a_message_behind_a_header_of_its_own_teaches() {
+        let pex = join(&[b"d5:added6:", V4, b"7:added.f1:\x106:added618:", V6, b"e"]);
+        assert_eq!(taught(from_peer, &pex), ["192.0.2.1 6881", "2001:db8::1 6881"]);
+        assert_eq!(taught(from_peer, b"d1:md6:ut_pexi1ee1:pi6881ee"), ["Reply 6881"]);
     }
 
     #[test]

@@ -1,20 +1,33 @@
 //! Names in an X.509 certificate, RFC 5280 section 4.1: a DER reader that goes as far as the
-//! subject and no further, so the first few hundred bytes of a certificate are enough.
+//! subject, so the first few hundred bytes of a certificate are enough, and to the further hosts
+//! (subjectAltName) where somebody wants them.
 
 #![deny(clippy::arithmetic_side_effects)]
 
 use std::borrow::Cow;
 
 use crate::bytes::{Reader, Stop};
-use crate::facts::{TEXT_MAX, bounded_text};
+use crate::facts::{TEXT_MAX, bounded_text, host_name};
 
 // Tags, X.690 section 8.
+const BOOLEAN: u8 = 0x01;
 const INTEGER: u8 = 0x02;
+const OCTET_STRING: u8 = 0x04;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const BMP_STRING: u8 = 0x1e;
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const VERSION: u8 = 0xa0;
+const EXTENSIONS: u8 = 0xa3;
+/// dNSName among the choices of a GeneralName, RFC 5280 section 4.2.1.6.
+const DNS_NAME: u8 = 0x82;
+
+/// id-ce-subjectAltName, RFC 5280 section 4.2.1.6.
+const SUBJECT_ALT_NAME: &[u8] = &[0x55, 29, 17];
+/// Extensions looked at: real certificates have about ten.
+const EXTENSIONS_MAX: usize = 32;
+/// Names looked at in one list: certificates of carriers hold up to a hundred.
+const ALTERNATIVES_MAX: usize = 100;
 
 /// Attributes of a name that are shown, by object identifier (RFC 4519 section 2; 2.5.4.x are
 /// three bytes). The rest is left out.
@@ -43,19 +56,67 @@ pub struct Names {
 impl Names {
     /// Reads them from the start of a DER certificate; it need not be whole.
     pub fn parse(der: &[u8]) -> Result<Names, Stop> {
-        let mut fields = Reader::stream(der);
-        open(&mut fields, SEQUENCE)?; // Certificate
-        open(&mut fields, SEQUENCE)?; // TBSCertificate
+        Names::read(&mut Reader::stream(der))
+    }
+
+    /// The same, and leaves the reader behind the subject.
+    fn read(fields: &mut Reader<'_>) -> Result<Names, Stop> {
+        open(fields, SEQUENCE)?; // Certificate
+        open(fields, SEQUENCE)?; // TBSCertificate
         if fields.peek() == Some(VERSION) {
-            element(&mut fields, VERSION)?;
+            element(fields, VERSION)?;
         }
-        element(&mut fields, INTEGER)?; // serialNumber
-        element(&mut fields, SEQUENCE)?; // signature
-        let (issuer, _) = name(element(&mut fields, SEQUENCE)?)?;
-        element(&mut fields, SEQUENCE)?; // validity
-        let (subject, common_name) = name(element(&mut fields, SEQUENCE)?)?;
+        element(fields, INTEGER)?; // serialNumber
+        element(fields, SEQUENCE)?; // signature
+        let (issuer, _) = name(element(fields, SEQUENCE)?)?;
+        element(fields, SEQUENCE)?; // validity
+        let (subject, common_name) = name(element(fields, SEQUENCE)?)?;
         Ok(Names { issuer, subject, common_name })
     }
+}
+
+/// Hosts that a certificate is for beside its common name, joined by commas: lower case, of a
+/// wildcard its domain, none twice in a row, and as many whole ones as a detail holds.
+pub fn further_hosts(der: &[u8]) -> Result<Box<str>, Stop> {
+    let mut fields = Reader::stream(der);
+    Names::read(&mut fields)?;
+    element(&mut fields, SEQUENCE)?; // subjectPublicKeyInfo
+    // The unique identifiers of issuer and subject, [1] and [2]: nobody has them.
+    while fields.peek().is_some_and(|tag| matches!(tag, 0x81 | 0x82 | 0xa1 | 0xa2)) {
+        let tag = fields.peek().ok_or(Stop::Malformed)?;
+        element(&mut fields, tag)?;
+    }
+    open(&mut fields, EXTENSIONS)?;
+    open(&mut fields, SEQUENCE)?;
+    for _ in 0..EXTENSIONS_MAX {
+        let mut extension = element(&mut fields, SEQUENCE)?;
+        let object = element(&mut extension, OBJECT_IDENTIFIER)?.rest();
+        if extension.peek() == Some(BOOLEAN) {
+            element(&mut extension, BOOLEAN)?; // critical
+        }
+        if object == SUBJECT_ALT_NAME {
+            let mut content = element(&mut extension, OCTET_STRING)?;
+            return alternatives(element(&mut content, SEQUENCE)?);
+        }
+    }
+    Err(Stop::Malformed)
+}
+
+fn alternatives(mut names: Reader<'_>) -> Result<Box<str>, Stop> {
+    let mut text = String::new();
+    for _ in 0..ALTERNATIVES_MAX {
+        let Some(kind) = names.peek() else { break };
+        let name = element(&mut names, kind)?.rest();
+        let name = name.strip_prefix(b"*.").unwrap_or(name);
+        let Some(host) = host_name(name).filter(|_| kind == DNS_NAME) else { continue };
+        let (dot, again) = (host.contains('.'), text.rsplit(',').next() == Some(&host));
+        let bytes = text.len().saturating_add(host.len()).saturating_add(1);
+        if dot && !again && bytes <= TEXT_MAX {
+            let separator = if text.is_empty() { "" } else { "," };
+            text.extend([separator, &host]);
+        }
+    }
+    Ok(text.into_boxed_str())
 }
 
 /// Steps into an element that may be longer than what is there.
@@ -114,4 +175,53 @@ fn string(kind: u8, bytes: &[u8]) -> Cow<'_, str> {
     char::decode_utf16(units.map(u16::from_be_bytes))
         .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A DER element of up to 64 KiB.
+    fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        [&[tag, 0x82], &length[..], content].concat()
+    }
+
+    fn certificate(names: &[u8]) -> Vec<u8> {
+        let san =
+            [der(OBJECT_IDENTIFIER, SUBJECT_ALT_NAME), der(OCTET_STRING, &der(SEQUENCE, names))];
+        let list = der(SEQUENCE, &der(SEQUENCE, &san.concat()));
+        let empty = der(SEQUENCE, b"");
+        let fields = [der(INTEGER, b"1"), [&empty[..]; 5].concat(), der(EXTENSIONS, &list)];
+        der(SEQUENCE, &der(SEQUENCE, &fields.concat()))
+    }
+
+    #[test]
+    fn a_list_of_hosts_is_bounded() {
+        let many: Vec<u8> =
+            (0..2000).flat_map(|n| der(DNS_NAME, format!("host-{n}.example").as_bytes())).collect();
+        let hosts = further_hosts(&certificate(&many)).unwrap();
+        assert!(hosts.starts_with("host-0.example,host-1.example,"), "{hosts}");
+        assert!(hosts.len() <= TEXT_MAX && hosts.ends_with(".example"), "{hosts}");
+        // As many as are looked at count for nothing, and one stands behind them.
+        let mut late: Vec<u8> = (0..ALTERNATIVES_MAX).flat_map(|_| der(DNS_NAME, b"x")).collect();
+        late.extend(der(DNS_NAME, b"late.example"));
+        assert_eq!(further_hosts(&certificate(&late)).as_deref(), Ok(""));
+    }
+
+    #[test]
+    fn damage_is_refused_and_truncation_waits() {
+        let whole = certificate(&der(DNS_NAME, b"*.example.org"));
+        assert_eq!(further_hosts(&whole).as_deref(), Ok("example.org"));
+        for end in 0..whole.len() {
+            assert_eq!(further_hosts(&whole[..end]), Err(Stop::NeedMore), "{end}");
+        }
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x41;
+            let _ = further_hosts(&damaged); // no panic
+        }
+        let none = der(SEQUENCE, &der(SEQUENCE, &der(INTEGER, b"1")));
+        assert!(further_hosts(&none).is_err());
+    }
 }

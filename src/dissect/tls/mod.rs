@@ -7,7 +7,7 @@ mod ja4;
 pub mod protocol;
 mod record;
 
-use self::certificate::Names;
+use self::certificate::{Names, further_hosts};
 use self::hello::{SERVER_HELLO, ServerHello};
 use self::record::{Flight, Opening};
 use super::Dissector;
@@ -49,7 +49,8 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let asked = Flight::gather(prefix.sent(client));
     let hello = client_hello(&asked, prefix.last_call)?;
     let answered = Flight::gather(prefix.sent(client.flipped()));
-    let answer = match Answer::read(&answered) {
+    let unasked = hello.as_ref().is_none_or(|hello| hello.server_name.is_none());
+    let answer = match Answer::read(&answered, unasked) {
         Ok(answer) => answer,
         // The client's side stands on its own.
         Err(_) if hello.is_some() => Answer { complete: true, ..Answer::default() },
@@ -118,11 +119,13 @@ fn client_hello<'a>(
 struct Answer<'a> {
     hello: Option<ServerHello<'a>>,
     names: Option<Names>,
+    /// Further hosts of the certificate, joined by commas; read where the client named none.
+    further: Option<Box<str>>,
     complete: bool,
 }
 
 impl<'a> Answer<'a> {
-    fn read(flight: &'a Flight<'_>) -> Result<Answer<'a>, Stop> {
+    fn read(flight: &'a Flight<'_>, unasked: bool) -> Result<Answer<'a>, Stop> {
         // No handshake at all, an alert for example: nothing will come.
         let mut answer = Answer { complete: flight.closed, ..Answer::default() };
         for (kind, body, whole) in flight.messages() {
@@ -135,6 +138,12 @@ impl<'a> Answer<'a> {
                 // The server's own certificate comes first; its names stand near the beginning.
                 CERTIFICATE => match certificate_names(body) {
                     Err(Stop::NeedMore) if !whole => {}
+                    Ok(names) if unasked => {
+                        let further = certificate(body).and_then(further_hosts);
+                        answer.complete |= whole || further != Err(Stop::NeedMore);
+                        answer.names = Some(names);
+                        answer.further = further.ok().filter(|hosts| !hosts.is_empty());
+                    }
                     names => (answer.names, answer.complete) = (names.ok(), true),
                 },
                 _ => {}
@@ -150,17 +159,23 @@ impl<'a> Answer<'a> {
         }
         if let Some(names) = self.names {
             facts.details.extend(names.common_name.map(Detail::TlsServerCn));
+            facts.details.extend(self.further.map(Detail::TlsServerNames));
             facts.details.push(Detail::TlsIssuerDn(names.issuer));
             facts.details.push(Detail::TlsSubjectDn(names.subject));
         }
     }
 }
 
-/// Names in the first certificate of a list, RFC 5246 section 7.4.2.
+/// Names in the first certificate of a list.
 fn certificate_names(body: &[u8]) -> Result<Names, Stop> {
+    Names::parse(certificate(body)?)
+}
+
+/// The first certificate of a list and what follows it, RFC 5246 section 7.4.2.
+fn certificate(body: &[u8]) -> Result<&[u8], Stop> {
     let mut list = Reader::stream(body);
     list.skip(3 + 3)?; // length of the list, length of the first
-    Names::parse(list.rest())
+    Ok(list.rest())
 }
 
 #[cfg(test)]

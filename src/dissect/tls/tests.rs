@@ -47,6 +47,33 @@ fn up_to_1_2_the_certificate_is_read() {
     has(&facts, Detail::TlsJa4("t12d1508ip_d68b136fe8d9_e7e480e5a997".into()));
 }
 
+/// Made with openssl for names of every kind: the common name, a wildcard and its domain in a row,
+/// capitals, an address, a name that is no domain.
+#[test]
+fn further_hosts_are_read_where_nobody_asked_for_one() {
+    let server = sample("tls12-server-names");
+    let (early, whole) = (&server[..200], &server[..]);
+    let talk = |bytes: &[u8]| tcp(443).reply(bytes).ask(&TLS).unwrap();
+    assert!(talk(early).pending);
+    let facts = talk(whole);
+    assert!(!facts.pending);
+    has(&facts, Detail::TlsServerCn("edge.carrier.example".into()));
+    let hosts = "edge.carrier.example,shop.example,www.chat.example";
+    has(&facts, Detail::TlsServerNames(hosts.into()));
+    // The client's own name is better, and the list would be kept for nothing.
+    let asked = tcp(143).original(&sample("tls12-client")).reply(whole).ask(&TLS).unwrap();
+    has(&asked, Detail::TlsServerCn("edge.carrier.example".into()));
+    assert!(!asked.details.iter().any(|detail| matches!(detail, Detail::TlsServerNames(_))));
+    for end in 0..server.len() {
+        let cut = tcp(443).reply(&server[..end]);
+        if let Ok(facts) = cut.ask(&TLS) {
+            let complete = facts.details.contains(&Detail::TlsServerNames(hosts.into()));
+            assert_eq!(facts.pending, !complete, "{end}");
+        }
+    }
+    mistreat(&TLS, &tcp(443), &server, &["TLS", "HTTP/S"]);
+}
+
 #[test]
 fn one_side_is_enough() {
     let server = sample("tls12-server");

@@ -17,6 +17,7 @@ use crate::sys::PollFd;
 use crate::time::Timestamp;
 use file::LogFile;
 use socket::Socket;
+pub use syslog::Rfc3164;
 use syslog::Syslog;
 
 /// Where records go, as the configuration wants it.
