@@ -7,6 +7,7 @@ mod elements;
 mod explain;
 mod follow;
 mod frames;
+mod output;
 mod peers;
 #[cfg(test)]
 mod peers_test;
@@ -20,11 +21,9 @@ use std::sync::Arc;
 
 use crate::app::Catalogue;
 use crate::config::Config;
-use crate::effect::{Effect, Hit, SetId, StreamId};
+use crate::effect::{Hit, SetId, StreamId};
 use crate::facts::Lesson;
-use crate::flow::{
-    Evidence, Flow, FlowId, FlowKey, FlowTable, IdleTimeouts, Locality, Stage, ends_of,
-};
+use crate::flow::{Evidence, Flow, FlowId, FlowKey, FlowTable, Locality, Stage, ends_of};
 use crate::hints::Hints;
 use crate::interface::Interface;
 use crate::lists::CategoryLists;
@@ -45,104 +44,9 @@ use follow::Follower;
 pub use follow::Question;
 use frames::Lessons;
 pub use frames::{Frames, LESSON_BELOW, UNWANTED_AFTER};
+pub use output::{Counters, Ended, Limits, Output, Reason};
 use peers::Sweep;
 pub use tally::{By, Rule, Share, Shares, Volume};
-
-/// Bounds and habits of an engine.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Most live flows.
-    pub flows_max: usize,
-    /// Most flows whose first bytes are kept at a time, each at most about 17 KiB; beyond it the
-    /// oldest is decided with what it has.
-    pub gatherings_max: usize,
-    /// Most DNS answers remembered.
-    pub hints_max: u32,
-    /// Most BitTorrent endpoints remembered.
-    pub endpoints_max: u32,
-    /// How long idle flows live; `None`: to the end.
-    pub idle: Option<IdleTimeouts>,
-    /// Hand every ended flow to the caller.
-    pub keep_ended: bool,
-    /// Packets after which the frames of a decided flow are called unwanted; `None`: never, which
-    /// suits a caller that cannot leave them out.
-    pub unwanted_after: Option<u32>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            flows_max: crate::flow::FLOWS_MAX_DEFAULT,
-            gatherings_max: 512,
-            hints_max: crate::hints::HINTS_MAX_DEFAULT,
-            endpoints_max: crate::swarm::ENDPOINTS_MAX_DEFAULT,
-            idle: Some(IdleTimeouts::default()),
-            keep_ended: false,
-            unwanted_after: None,
-        }
-    }
-}
-
-/// Why a flow ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// The TCP connection was closed.
-    Closed,
-    /// Nothing was seen for its idle time, or the capture ended.
-    Expired,
-    /// Its room was needed.
-    Evicted,
-}
-
-/// A flow that has ended.
-#[derive(Debug)]
-pub struct Ended {
-    /// The flow.
-    pub flow: Flow,
-    /// Why.
-    pub reason: Reason,
-    /// Nobody had named it before its end, so no action was evaluated.
-    pub undecided: bool,
-}
-
-/// What the engine asks for and reports, in order. The caller empties it.
-#[derive(Debug, Default)]
-pub struct Output {
-    /// Changes to kernel objects.
-    pub effects: Vec<Effect>,
-    /// Flows that have ended, if the limits say to keep them.
-    pub ended: Vec<Ended>,
-    /// Changes of what the capture need not hand on.
-    pub frames: Vec<Frames>,
-    /// What connection tracking should be asked; none unless an action needs to know.
-    pub questions: Vec<Question>,
-}
-
-/// What an engine has counted since it was made. 32 bits each: they wrap, and whoever shows a
-/// rate takes differences.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Counters {
-    /// Packets.
-    pub packets: u32,
-    /// Flows begun.
-    pub flows: u32,
-    /// Flows named by content.
-    pub named: u32,
-    /// Flows nobody knew.
-    pub unknown: u32,
-    /// Flows named for what is known of a BitTorrent swarm.
-    pub by_swarm: u32,
-    /// Flows named for their shape and their host.
-    pub inferred: u32,
-    /// Flows of those two kinds whose content said otherwise later.
-    pub contradicted: u32,
-    /// Flows that went for want of room.
-    pub evicted: u32,
-    /// Flows decided early for want of room for their first bytes.
-    pub cut_short: u32,
-    /// Flows that matched an action.
-    pub hits: u32,
-}
 
 /// The pipeline.
 #[derive(Debug)]
@@ -344,57 +248,6 @@ impl Engine {
             if let Some(flow) = self.table.remove(id) {
                 self.end(flow, Reason::Expired, out);
             }
-        }
-    }
-
-    /// Takes another configuration. What both want stays untouched; what only the old one wanted
-    /// is released once every live flow was evaluated again.
-    pub fn reload(
-        &mut self,
-        config: Config,
-        catalogue: Arc<Catalogue>,
-        interfaces: Vec<Interface>,
-        out: &mut Output,
-    ) {
-        self.catalogue = catalogue;
-        let old = std::mem::replace(&mut self.interfaces, interfaces);
-        let renumbered = |number: u8| {
-            let name = old.get(usize::from(number)).map(|interface| &interface.name);
-            let same = self.interfaces.iter().position(|new| Some(&new.name) == name);
-            same.and_then(|number| u8::try_from(number).ok()).unwrap_or(u8::MAX)
-        };
-        let ids = self.by_age();
-        for id in &ids {
-            if let Some(flow) = self.table.get_mut(*id) {
-                flow.interface = renumbered(flow.interface);
-            }
-        }
-        self.adopt(config);
-        if self.needs_packets() {
-            let flows =
-                ids.iter().filter_map(|id| self.table.get_mut(*id).and_then(frames::reclaim));
-            out.frames.extend(flows);
-        }
-        for id in ids {
-            // Numbers of applications belong to their catalogue, those of categories to the lists.
-            self.reclassify(id);
-            if self.config.reprocess_flows {
-                self.evaluate(id, out);
-            } else {
-                self.release_unwanted(id, out);
-            }
-            self.table.relist(id);
-        }
-        self.elements.forget_sets(&self.set_ids, &mut out.effects);
-    }
-
-    /// Lets go of what a flow holds of sets that the configuration no longer has.
-    fn release_unwanted(&mut self, id: FlowId, out: &mut Output) {
-        let Some(flow) = self.table.get_mut(id) else { return };
-        let elements = &mut self.elements;
-        let unwanted = flow.held.extract_if(.., |number| !elements.is_of(*number, &self.set_ids));
-        for number in unwanted.collect::<Vec<u32>>() {
-            elements.release(self.now, number, &mut out.effects);
         }
     }
 
