@@ -11,6 +11,7 @@ use super::*;
 use crate::bytes::Stop;
 use crate::config;
 use crate::dissect::{Dissector, bittorrent};
+use crate::effect::Effect;
 use crate::facts::{Certainty, Facts};
 use crate::flow::Known;
 use crate::interface::Role;
