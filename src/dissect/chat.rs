@@ -28,7 +28,7 @@ pub static XMPP: Protocol = Protocol {
 pub static CHAT: Dissector = Dissector {
     name: "chat",
     over: &[Transport::Tcp],
-    protocols: &[&IRC, &XMPP],
+    protocols: &[&IRC, &XMPP, &XMPPS],
     dissect,
     teach: None,
 };

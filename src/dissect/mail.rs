@@ -36,7 +36,7 @@ const SECURED: &[(&Protocol, &Protocol)] =
 pub static MAIL: Dissector = Dissector {
     name: "mail",
     over: &[Transport::Tcp],
-    protocols: &[&SMTP, &POP3, &IMAP, &FTP],
+    protocols: &[&SMTP, &POP3, &IMAP, &FTP, &SMTPS, &POP3S, &IMAPS, &FTPS],
     dissect,
     teach: None,
 };
