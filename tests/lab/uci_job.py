@@ -25,6 +25,7 @@ from world import HERE, PYTHON, World
 
 FAMILIES = ("v4", "v6")
 AF41, EF, DEFAULT = 34, 46, 0
+TCP, UDP = 6, 17
 # Somebody else's bits, as mwan3 and pbr have them; none of them may change.
 FOREIGN = 0x00AA3F00
 
@@ -89,7 +90,8 @@ table inet others {
 
 
 def dscps(path, since, ends):
-    """The DSCPs of a capture's IP packets that carry payload between those addresses."""
+    """The DSCPs of a capture's TCP and UDP packets between those addresses; a host's search for its
+    neighbour (ICMPv6) is its own affair."""
     found = {}
     for _, header, frame in records(path):
         when = int.from_bytes(header[0:4], "little") + int.from_bytes(header[4:8], "little") / 1e6
@@ -97,10 +99,14 @@ def dscps(path, since, ends):
             continue
         if frame[12:14] == b"\x08\x00":
             source, target, dscp = frame[26:30], frame[30:34], frame[15] >> 2
+            transport = frame[23]
         elif frame[12:14] == b"\x86\xdd":
             source, target = frame[22:38], frame[38:54]
             dscp = ((frame[14] & 15) << 4 | frame[15] >> 4) >> 2
+            transport = frame[20]
         else:
+            continue
+        if transport not in (TCP, UDP):
             continue
         for way, address in [("to", target), ("from", source)]:
             if address in ends:
