@@ -1,5 +1,6 @@
 //! `nfa run`: the daemon.
 
+mod confine;
 mod control;
 mod unread;
 
@@ -32,7 +33,7 @@ use super::{Command, Failure, Outcome};
 pub static RUN: Command = Command {
     name: "run",
     doc: "the daemon, in the foreground",
-    usage: "run --config FILE [--interface NAME] [--socket PATH]",
+    usage: "run --config FILE [--interface NAME] [--socket PATH] [--user NAME]",
     run,
 };
 
@@ -91,6 +92,8 @@ struct Daemon {
 
 fn run(options: Options) -> Result<Outcome, Failure> {
     options.no_arguments("run")?;
+    sys::privilege::restrict_files();
+    let account = confine::account(&options)?;
     let Some(path) = options.config.clone() else {
         return Err(UsageError::Needs { command: "run", what: "--config FILE" }.into());
     };
@@ -148,6 +151,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     daemon.search();
     daemon.prepare();
     daemon.adopt_sets();
+    daemon.confine(account.as_ref())?;
     let result = daemon.serve(&signals);
     daemon.close();
     result
