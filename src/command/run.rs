@@ -2,6 +2,7 @@
 
 mod confine;
 mod control;
+mod losses;
 mod unread;
 
 use std::collections::BTreeSet;
@@ -88,6 +89,7 @@ struct Daemon {
     path_text: String,
     rates: Rates,
     unread: unread::Counts,
+    losses: losses::Losses,
 }
 
 fn run(options: Options) -> Result<Outcome, Failure> {
@@ -134,6 +136,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         path_text: path.display().to_string(),
         rates: Rates::default(),
         unread: unread::Counts::default(),
+        losses: losses::Losses::default(),
         options,
         path,
         log,
@@ -263,7 +266,10 @@ impl Source {
     }
 
     /// Gives the capture up; the next round of house-keeping tries again.
-    fn lose(&mut self, reason: &str, log: &mut Log) {
+    fn lose(&mut self, reason: &str, losses: &mut losses::Losses, log: &mut Log) {
+        if let Some(Ok(stats)) = self.capture.as_mut().map(LiveCapture::stats) {
+            losses.keep_frames(stats.dropped);
+        }
         self.capture = None;
         if reason != self.told {
             log.write(Level::Warning, &format!("{reason}; waiting for it"));
@@ -358,7 +364,7 @@ impl Daemon {
                     }
                     Ok(None) => break,
                     Err(error) => {
-                        source.lose(&error.to_string(), &mut self.log);
+                        source.lose(&error.to_string(), &mut self.losses, &mut self.log);
                         break;
                     }
                 }
@@ -479,7 +485,7 @@ impl Daemon {
             if source.capture.as_ref().is_some_and(LiveCapture::is_orphaned) {
                 let name = source.interface.name.clone();
                 let gone = CaptureError::Removed { interface: name };
-                source.lose(&gone.to_string(), &mut self.log);
+                source.lose(&gone.to_string(), &mut self.losses, &mut self.log);
             }
             source
                 .open(self.filter.as_ref(), &mut self.log)
@@ -509,6 +515,7 @@ impl Daemon {
         self.adopt_sets();
         self.count_unread();
         self.tick_control(now);
+        self.tell_losses(now);
         Ok(())
     }
 
@@ -583,12 +590,7 @@ impl Daemon {
         let flows = self.engine.flows().len();
         let elements = self.engine.elements().len();
         let failures = self.keeper.as_ref().map_or(0, Keeper::failures);
-        let mut dropped = 0u32;
-        for source in &mut self.sources {
-            if let Some(Ok(stats)) = source.capture.as_mut().map(LiveCapture::stats) {
-                dropped = dropped.wrapping_add(stats.dropped);
-            }
-        }
+        let dropped = self.frames_dropped();
         let filtered = self.filtered();
         self.log.write(
             Level::Info,

@@ -112,6 +112,7 @@ impl Daemon {
             has_netfilter: self.keeper.is_some(),
             refused: self.keeper.as_ref().map_or(0, Keeper::failures),
             journal: &self.log.journal,
+            lost: self.losses.counters(),
         }
     }
 }
