@@ -508,6 +508,11 @@ impl Daemon {
                 log.write(Level::Warning, &line);
             });
             keeper.summarize(now, |line| log.write(Level::Warning, &line));
+            if keeper.has_inherited(now) {
+                keeper.keep_inherited(self.engine.sets(), self.engine.strangers(), now, |line| {
+                    log.write(Level::Info, &line);
+                });
+            }
             if keeper.is_deaf() {
                 self.engine.renew_some(&mut self.output);
             }

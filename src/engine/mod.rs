@@ -13,6 +13,7 @@ mod peers;
 mod peers_test;
 mod renew;
 mod review;
+mod strangers;
 mod tally;
 
 use std::cell::LazyCell;

@@ -19,7 +19,7 @@ struct Kind {
     count: fn(&mut Daemon) -> u32,
 }
 
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 6] = [
     Kind {
         name: "frames",
         says: "frames dropped by the kernel: more came than were read",
@@ -39,6 +39,12 @@ const KINDS: [Kind; 5] = [
         name: "events",
         says: "times events of the kernel were lost: what they told of was looked at anew",
         count: |daemon| daemon.keeper.as_ref().map_or(0, Keeper::overruns),
+    },
+    Kind {
+        name: "elements_flushed",
+        says: "elements of an earlier run taken out at the start (flush_on_create): their flows come \
+               back when their content or the swarm shows them",
+        count: |daemon| daemon.keeper.as_ref().map_or(0, Keeper::flushed),
     },
     Kind {
         name: "control_clients",

@@ -2,6 +2,7 @@
 //! others took out, changes connections, counts errors.
 
 mod conntrack;
+mod inherited;
 mod ipset;
 mod lacks;
 mod leftovers;
@@ -19,6 +20,7 @@ use crate::effect::{Effect, FiveTuple, Live, SetId, Tracked};
 use crate::netlink::{Batch, Client, Error, Failure, ipset as kernel_ipset};
 use crate::time::Timestamp;
 use conntrack::Connections;
+use inherited::Inherited;
 use lacks::Lacks;
 use leftovers::Leftovers;
 use newcomers::Newcomers;
@@ -76,6 +78,7 @@ pub struct Keeper {
     connections: Connections,
     newcomers: Newcomers,
     leftovers: Leftovers,
+    inherited: Inherited,
     failures: Tallies,
     lacks: Lacks,
     search: Search,
@@ -97,6 +100,7 @@ impl Keeper {
             connections: Connections::default(),
             newcomers: Newcomers::default(),
             leftovers: Leftovers::default(),
+            inherited: Inherited::default(),
             failures: Tallies::default(),
             lacks: Lacks::default(),
             search: Search::default(),
@@ -130,7 +134,9 @@ impl Keeper {
                 if spec.skbinfo && !matches!(state, State::Ready(Kept { skbinfo: true, .. })) {
                     tell(format!("{spec} was made without skbinfo: its elements carry no mark"));
                 }
-                if let Err(error) = self.leftovers.find(&mut self.client, id, spec) {
+                let found = self.leftovers.find(&mut self.client, id, spec);
+                let found = found.and(self.inherited.find(&mut self.client, id, spec));
+                if let Err(error) = found {
                     tell(error.to_string());
                 }
                 let emptied = if spec.flush_on_create { self.flush(spec) } else { Ok(()) };
@@ -152,6 +158,7 @@ impl Keeper {
         for id in unwanted {
             self.states.remove(&id);
             self.leftovers.forget(id);
+            self.inherited.forget(id);
             self.failures.forget(id.0.into());
             let Some(spec) = sets.get(id).filter(|spec| spec.managed) else { continue };
             let destroyed = match spec.home {
