@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 import world
-from bench_rig import Rig, action, ipset, member, nftset
+from one_link import Rig, action, ipset, member, nftset
 from lab import LabError
 from main_job import Report
 

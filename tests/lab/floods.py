@@ -18,7 +18,7 @@ import threading
 import time
 
 import world
-from bench_rig import Rig, action, ipset, member
+from one_link import Rig, action, ipset, member
 from lab import LabError
 from main_job import Report, agent_path
 
