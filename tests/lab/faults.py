@@ -22,9 +22,10 @@ import time
 from pathlib import Path
 
 import world
-from one_link import Rig, action, ipset, member, nftset
+from one_link import PYTHON, Rig, action, ipset, member, nftset
 from lab import LabError
-from main_job import Report
+from main_job import Report, agent_path
+from talker import LOCAL, tuple_of
 
 HERE = Path(__file__).resolve().parent
 TORRENTS = "protocol == 'bittorrent';"
@@ -174,13 +175,10 @@ class Faults:
             self.connection(number)
         rig.talk("invite", 20)
         marked = lambda: rig.lab.run("router", "conntrack", "-L").count("mark=64 ")  # noqa: E731
-        if not self.eventually("20 connections are marked", lambda: marked() == 20):
-            print(rig.agent.output()[-2000:])
+        self.eventually("20 connections are marked", lambda: marked() == 20)
         rig.agent.signal(signal.SIGSTOP)
         rig.lab.run("router", "conntrack", "-F")
-        script = rig.folder / "many.sh"
-        script.write_text(f"exec /usr/bin/python3 {HERE}/connections.py 40000\n")
-        rig.lab.run("router", "sh", script, timeout=120)
+        rig.lab.run("router", PYTHON, HERE / "connections.py", 40_000, timeout=120)
         for number in range(20):
             self.connection(number)
         rig.agent.signal(signal.SIGCONT)
@@ -191,8 +189,6 @@ class Faults:
         self.alive()
 
     def connection(self, number):
-        from talker import LOCAL, tuple_of
-
         sport, far, dport = tuple_of(number)
         self.rig.lab.run("router", "conntrack", "-I", "-p", "udp", "-s", LOCAL, "-d", far,
                          "--sport", sport, "--dport", dport, "-t", 120, check=False)  # fmt: skip
@@ -402,7 +398,7 @@ class Faults:
                       ["findings"], ["doctor"], ["support"], ["metrics"],
                       ["flows", "--json", "--limit", "500"]):  # fmt: skip
             more = ["--once"] if words[0] == "top" else []
-            argv = [world_agent(), *words, *more, "--socket", rig.socket]
+            argv = [agent_path(), *words, *more, "--socket", rig.socket]
             done = subprocess.run(list(map(str, argv)), capture_output=True, timeout=30)
             texts[" ".join(words)] = done.stdout.decode("utf-8", "replace")
         for name, text in texts.items():
@@ -487,12 +483,6 @@ class Faults:
         self.alive()
 
 
-def world_agent():
-    from main_job import agent_path
-
-    return agent_path()
-
-
 ALL = ["ipset_full", "nft_full", "set_in_use", "wrong_type", "not_permitted", "events_overrun",
        "connections_overrun", "interface_replaced", "capture_overload", "disk_full", "clock_jumps",
        "garbage", "deaf_clients", "hostile_names", "killed", "killed_with_flush"]  # fmt: skip
@@ -507,7 +497,7 @@ def main():
     options = parser.parse_args()
     world.need_root()
     report = Report()
-    print("agent:", world_agent(), flush=True)
+    print("agent:", agent_path(), flush=True)
     for name in options.faults or ALL:
         start = time.monotonic()
         with Rig(name) as rig:

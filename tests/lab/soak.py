@@ -320,14 +320,13 @@ class Soak:
               f"{self.samples[0]['rss_kib']} KiB at the start, {half[0]['rss_kib']} at half time, "
               f"{last['rss_kib']} at the end, most {max(s['rss_kib'] for s in self.samples)}")
         most = max(sample["fds"] for sample in self.samples)
-        # Those of the last quarter and of the second: descriptors that nobody closes add up.
         check("descriptors are bounded", most <= FD_MAX, f"{most} at most, {last['fds']} at the end")
         per_event = last["log_lines"] / max(1, len(self.events))
         check("the log is small", per_event <= LOG_LINES_MAX,
               f"{last['log_lines']} lines, {last['log_bytes']} bytes, {per_event:.1f} lines for "
               "each disturbance")
-        check("the kernel refused nothing for long", True, f"{last['refused']} changes refused, "
-              f"{last['dropped']} frames dropped, CPU {last['cpu_s']} s of {last['t']} s")
+        print(f"      {last['refused']} changes refused, {last['dropped']} frames dropped, "
+              f"CPU {last['cpu_s']} s of {last['t']} s")
         check("nothing panicked", "panicked" not in self.agent.output())
         self.agent.signal(signal.SIGTERM)
         check("SIGTERM ends it with status 0", self.agent.wait(10) == 0)

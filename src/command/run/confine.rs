@@ -27,7 +27,7 @@ impl Daemon {
         // Root's socket would let nobody of that user ask for a reload, nor the daemon take it away.
         if let (Some(account), Some(control)) = (account, &self.control) {
             let path = control.path();
-            if path.symlink_metadata().is_ok() {
+            if control.is_open() {
                 let given = account.give(path);
                 given.map_err(|error| failed(&path.display().to_string(), error))?;
             }
