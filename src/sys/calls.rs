@@ -74,6 +74,7 @@ pub(super) const ALLOWED: &[Call] = &[
     ("getpid", [39, 172, 20, 20]),
     ("gettid", [186, 178, 224, 222]),
     ("tgkill", [234, 131, 268, 266]),
+    ("tkill", [200, 130, 238, 236]),
     ("getrandom", [318, 278, 384, 353]),
     ("clock_nanosleep", [230, 115, 265, 265]),
     ("clock_nanosleep_time64", [-1, -1, 407, 407]),

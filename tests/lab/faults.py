@@ -418,7 +418,7 @@ class Faults:
         ttl = 8
         targets = {"t": ipset("nfa.t", ttl=ttl), "y": ipset("nfa.y", ttl=ttl), "n": nftset("n", ttl=ttl)}
         rig.write(config(targets, a=action(TORRENTS, "t"), y=action(FILMS, "y", "n")))
-        rounds = 20 if self.long else 4
+        rounds = 20 if self.long else 2
         wrong, lost, worst = [], [], 0
         # Flows 250*k: each to an address of its own, TLS picked up in its middle after the kill.
         for turn in range(rounds):
