@@ -59,7 +59,14 @@ pub fn flow(view: &View<'_>) -> Value {
     }
     let risks: Vec<&str> = policy::risks(view).map(|risk| risk.name).collect();
     if !risks.is_empty() {
-        record.insert("risks".to_owned(), json!({ "risks": risks }));
+        let score = policy::Score::of(view);
+        let found = json!({
+            "risks": risks,
+            "ndpi_risk_score": score.total(),
+            "ndpi_risk_client": score.client,
+            "ndpi_risk_server": score.server,
+        });
+        record.insert("risks".to_owned(), found);
     }
     if let Some(tracked) = view.tracked() {
         let [source, destination] = tracked.reply;
@@ -137,6 +144,7 @@ fn details(facts: &Facts, record: &mut Map<String, Value>) {
             Detail::TlsServerNames(names) => ("ssl", "server_names", names.split(',').collect()),
             Detail::TlsIssuerDn(name) => ("ssl", "issuer_dn", (**name).into()),
             Detail::TlsSubjectDn(name) => ("ssl", "subject_dn", (**name).into()),
+            Detail::SmtpTls => ("smtp", "tls", true.into()),
             Detail::QuicVersion(version) => ("quic", "version", format!("{version:#010x}").into()),
             Detail::HttpUrl(url) => ("http", "url", (**url).into()),
             Detail::HttpUserAgent(agent) => ("http", "user_agent", (**agent).into()),
