@@ -1,6 +1,8 @@
 //! `nfa run`: the daemon.
 
+mod confine;
 mod control;
+mod losses;
 mod unread;
 
 use std::collections::BTreeSet;
@@ -32,7 +34,7 @@ use super::{Command, Failure, Outcome};
 pub static RUN: Command = Command {
     name: "run",
     doc: "the daemon, in the foreground",
-    usage: "run --config FILE [--interface NAME] [--socket PATH]",
+    usage: "run --config FILE [--interface NAME] [--socket PATH] [--user NAME]",
     run,
 };
 
@@ -87,10 +89,13 @@ struct Daemon {
     path_text: String,
     rates: Rates,
     unread: unread::Counts,
+    losses: losses::Losses,
 }
 
 fn run(options: Options) -> Result<Outcome, Failure> {
     options.no_arguments("run")?;
+    sys::privilege::restrict_files();
+    let account = confine::account(&options)?;
     let Some(path) = options.config.clone() else {
         return Err(UsageError::Needs { command: "run", what: "--config FILE" }.into());
     };
@@ -131,6 +136,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         path_text: path.display().to_string(),
         rates: Rates::default(),
         unread: unread::Counts::default(),
+        losses: losses::Losses::default(),
         options,
         path,
         log,
@@ -148,6 +154,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     daemon.search();
     daemon.prepare();
     daemon.adopt_sets();
+    daemon.confine(account.as_ref())?;
     let result = daemon.serve(&signals);
     daemon.close();
     result
@@ -259,7 +266,10 @@ impl Source {
     }
 
     /// Gives the capture up; the next round of house-keeping tries again.
-    fn lose(&mut self, reason: &str, log: &mut Log) {
+    fn lose(&mut self, reason: &str, losses: &mut losses::Losses, log: &mut Log) {
+        if let Some(Ok(stats)) = self.capture.as_mut().map(LiveCapture::stats) {
+            losses.keep_frames(stats.dropped);
+        }
         self.capture = None;
         if reason != self.told {
             log.write(Level::Warning, &format!("{reason}; waiting for it"));
@@ -354,7 +364,7 @@ impl Daemon {
                     }
                     Ok(None) => break,
                     Err(error) => {
-                        source.lose(&error.to_string(), &mut self.log);
+                        source.lose(&error.to_string(), &mut self.losses, &mut self.log);
                         break;
                     }
                 }
@@ -475,7 +485,7 @@ impl Daemon {
             if source.capture.as_ref().is_some_and(LiveCapture::is_orphaned) {
                 let name = source.interface.name.clone();
                 let gone = CaptureError::Removed { interface: name };
-                source.lose(&gone.to_string(), &mut self.log);
+                source.lose(&gone.to_string(), &mut self.losses, &mut self.log);
             }
             source
                 .open(self.filter.as_ref(), &mut self.log)
@@ -505,6 +515,7 @@ impl Daemon {
         self.adopt_sets();
         self.count_unread();
         self.tick_control(now);
+        self.tell_losses(now);
         Ok(())
     }
 
@@ -579,12 +590,7 @@ impl Daemon {
         let flows = self.engine.flows().len();
         let elements = self.engine.elements().len();
         let failures = self.keeper.as_ref().map_or(0, Keeper::failures);
-        let mut dropped = 0u32;
-        for source in &mut self.sources {
-            if let Some(Ok(stats)) = source.capture.as_mut().map(LiveCapture::stats) {
-                dropped = dropped.wrapping_add(stats.dropped);
-            }
-        }
+        let dropped = self.frames_dropped();
         let filtered = self.filtered();
         self.log.write(
             Level::Info,

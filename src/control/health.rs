@@ -49,6 +49,8 @@ pub struct Health<'a> {
     pub refused: u32,
     /// The newest errors and warnings.
     pub journal: &'a Journal,
+    /// What was lost on the way, by kind; each wraps.
+    pub lost: Vec<(&'static str, u32)>,
 }
 
 /// An interface and its capture.

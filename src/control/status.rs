@@ -78,6 +78,8 @@ pub(super) fn answer(engine: &Engine, now: Timestamp, health: &Health<'_>) -> Va
         "clients": shares(engine, By::Client),
         "netfilter": health.has_netfilter,
         "refused_changes": health.refused,
+        "lost": health.lost.iter().map(|(kind, count)| ((*kind).to_owned(), Value::from(*count)))
+            .collect::<serde_json::Map<String, Value>>(),
         "sets": sets::all(engine, health),
         "rules": rules(engine, now),
         "last_error": health.journal.newest().find(|entry| entry.is_error)

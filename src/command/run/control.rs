@@ -15,12 +15,17 @@ impl Daemon {
         self.control = Some(server);
     }
 
-    /// What is to be done about once a second.
-    pub(super) fn tick_control(&mut self, now: Timestamp) {
+    /// Makes the socket, if there is none; drops clients that are too slow.
+    pub(super) fn open_control(&mut self) {
         let log = &mut self.log;
         if let Some(server) = &mut self.control {
-            server.tick(now, |line| log.write(super::Level::Warning, &line));
+            server.tick(sys::monotonic(), |line| log.write(super::Level::Warning, &line));
         }
+    }
+
+    /// What is to be done about once a second.
+    pub(super) fn tick_control(&mut self, now: Timestamp) {
+        self.open_control();
         if self.rates.is_due(now) {
             let counters = self.engine.counters();
             // Only differences count, so the low half is enough.
@@ -107,6 +112,7 @@ impl Daemon {
             has_netfilter: self.keeper.is_some(),
             refused: self.keeper.as_ref().map_or(0, Keeper::failures),
             journal: &self.log.journal,
+            lost: self.losses.counters(),
         }
     }
 }

@@ -79,6 +79,8 @@ pub struct Keeper {
     failures: Tallies,
     lacks: Lacks,
     search: Search,
+    /// Times that events of connections were lost; wraps.
+    overruns: u32,
 }
 
 impl Keeper {
@@ -98,6 +100,7 @@ impl Keeper {
             failures: Tallies::default(),
             lacks: Lacks::default(),
             search: Search::default(),
+            overruns: 0,
         })
     }
 
@@ -359,6 +362,12 @@ impl Keeper {
             Some(State::Missing) | None => Standing::Missing,
         };
         (standing, self.failures.of(id.0.into()))
+    }
+
+    /// Times that the kernel had no room for events of sets or connections; wraps. All that they
+    /// may have told of was looked at anew.
+    pub const fn overruns(&self) -> u32 {
+        self.overruns.wrapping_add(self.watch.overruns())
     }
 
     /// Changes that the kernel refused.

@@ -31,6 +31,8 @@ pub(super) struct Watch {
     /// Number of the ruleset's state that the newest event told.
     seen: Option<u32>,
     checked_at: Timestamp,
+    /// Times that events were lost; wraps.
+    overruns: u32,
 }
 
 impl Watch {
@@ -47,6 +49,11 @@ impl Watch {
     /// What is to be polled for reading.
     pub const fn client(&self) -> Option<&Client> {
         self.client.as_ref()
+    }
+
+    /// Times that events were lost.
+    pub const fn overruns(&self) -> u32 {
+        self.overruns
     }
 
     /// A set was made anew here.
@@ -91,6 +98,7 @@ impl Watch {
         let result = match result {
             Err(error) if error.cause == Cause::Overrun => {
                 turnover = true;
+                self.overruns = self.overruns.wrapping_add(1);
                 touched(&|_, _| true); // whatever it was, a look at all of them finds it
                 Ok(())
             }
