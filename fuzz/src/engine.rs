@@ -85,10 +85,11 @@ impl Ledger {
     fn take(&mut self, effects: &mut Vec<Effect>, evictions: bool) {
         for effect in effects.drain(..) {
             match effect {
-                Effect::Add { set, element, skb, .. } => {
+                Effect::Add { set, element, timeout, skb } => {
                     let new = self.members.insert((set, element.clone()));
-                    // One without timeout gets another mark by being added again.
-                    let known = evictions || skb.is_some();
+                    // One without timeout gets another mark, or loses its timeout, by being added
+                    // again.
+                    let known = evictions || skb.is_some() || timeout.is_none();
                     assert!(new || known, "{element} is added twice");
                     self.added += 1;
                 }
