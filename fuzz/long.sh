@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-folder=${1:?usage: fuzz/long.sh FOLDER [run]}
+folder=${1:?usage: fuzz/long.sh FOLDER}
 mode=${2:-}
 slices=$folder/slices.tsv
 
@@ -57,8 +57,7 @@ if [ -z "$mode" ]; then
   exit 0
 fi
 
-commit=$(git rev-parse --short HEAD)
-git diff --quiet HEAD -- ../src ../files . || commit=$commit+
+commit=${NFA_FUZZ_COMMIT:?started by fuzz/run.sh --long}
 programs=$folder/programs
 rm -rf "$programs" && mkdir -p "$programs" "$folder/seeds"
 triple=$(rustc -vV | sed -n 's/^host: //p')
@@ -69,21 +68,21 @@ cp -r seeds/. "$folder/seeds/"
 
 # One slice of so many seconds by the clock.
 slice() {
-  local target=$1 seconds=$2 log status=0 found=nothing max_len
+  local target=$1 seconds=$2 log status=0 found=nothing max_len before cpu runs places
   log=$folder/$target.log
   mkdir -p "$folder/corpus/$target" "$folder/seeds/$target" "$folder/artifacts/$target"
   max_len=$(./run.sh --max-len "$target")
-  TIMEFORMAT='%U %S'
+  before=$(children)
   # An input's 60 s are by the clock too, so what passes them is looked at again below.
-  { time (
+  (
     ulimit -v 8000000
     exec nice -n 19 "$programs/$target" -max_total_time="$seconds" -timeout=60 \
       -rss_limit_mb=2048 -max_len="$max_len" -print_final_stats=1 \
       -artifact_prefix="$folder/artifacts/$target/" \
       "$folder/corpus/$target" "$folder/seeds/$target"
-  ) >"$log" 2>&1 || status=$?; } 2>"$folder/time"
-  read -r user system <"$folder/time"
-  cpu=$(awk -v a="$user" -v b="$system" 'BEGIN { printf "%.1f", a + b }')
+  ) >"$log" 2>&1 || status=$?
+  times >"$folder/times"
+  cpu=$(awk -v now="$(children)" -v before="$before" 'BEGIN { printf "%.1f", now - before }')
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
   places=$(grep -o 'cov: [0-9]*' "$log" | tail -n 1 | cut -d ' ' -f 2 || true)
   if [ "$status" -ne 0 ]; then
@@ -99,11 +98,18 @@ slice() {
     "${runs:-0}" "${places:-0}" "$found" | tee -a "$slices"
 }
 
+# Seconds of CPU that all finished children have had, as of the last `times >FOLDER/times`: in a
+# subshell, as here, that command would tell of the subshell's own.
+children() {
+  sed -n 2p "$folder/times" | tr 'ms' '  ' | awk '{ print $1 * 60 + $2 + $3 * 60 + $4 }'
+}
+
 # Whether an input takes less than 2 s of CPU.
 quick() {
-  { time "$programs/$1" "$2" >/dev/null 2>&1; } 2>"$folder/time" || return 1
-  awk '{ exit !($1 + $2 < 2) }' "$folder/time"
+  (ulimit -t 2 && "$programs/$1" "$2" >/dev/null 2>&1)
 }
+
+times >"$folder/times"
 
 # Round by round a slice for each, so that all have had something wherever it ends; the two long
 # ones when the others are through.

@@ -45,6 +45,10 @@ case "${1:-}" in
     long=$(realpath -m "${2:?usage: fuzz/run.sh --long FOLDER}")
     shift 2
     set -- 0 # for what is common
+    # What is built now, whatever is edited while it runs.
+    NFA_FUZZ_COMMIT=$(git rev-parse --short HEAD)
+    git diff --quiet HEAD -- ../src ../files . || NFA_FUZZ_COMMIT+=+
+    export NFA_FUZZ_COMMIT
     ;;
 esac
 if [ $# -lt 1 ] || ! [[ $1 =~ ^[0-9]+$ ]]; then
