@@ -3,8 +3,11 @@
 //! A request is a line with a JSON object, an answer is a line with a JSON object. Answers are a
 //! function of the engine and of [`Health`]; only [`Server`] knows sockets.
 
+mod catalogue;
 mod flows;
 mod health;
+mod lately;
+mod queries;
 mod request;
 mod search;
 mod server;
@@ -14,8 +17,9 @@ mod top;
 mod why;
 
 pub use health::{
-    Entry, Findings, Health, Journal, Pace, Rates, Sample, SetHealth, Source, Usage, hint,
+    Entry, Findings, Health, Journal, Moment, Pace, Rates, Sample, SetHealth, Source, Usage, hint,
 };
+pub use queries::{CatalogueQuery, Kind, MatchesQuery};
 pub use request::{
     Client, FlowName, FlowsQuery, METHODS, Method, REQUEST_BYTES_MAX, ROWS_MAX, Refusal, Request,
     SetsQuery, Sort, TopBy, parse,
@@ -50,6 +54,9 @@ pub fn answer(
         Request::Search { what, limit } => search::answer(engine, now, what, *limit),
         Request::Why(name) => why::answer(engine, name),
         Request::Top { by, client, limit } => Ok(top::answer(engine, *by, *client, *limit)),
+        Request::History => Ok(lately::history(engine, health)),
+        Request::Matches(query) => Ok(lately::matches(engine, now, query)),
+        Request::Catalogue(query) => Ok(catalogue::answer(engine, query)),
         Request::Findings { limit } => Ok(status::findings(engine, now, health, *limit)),
         Request::Criteria { text } => Ok(check_criteria(engine, text)),
         Request::Reload => Err(Refusal::whole("reload is done by the daemon itself")),
