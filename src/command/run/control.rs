@@ -1,9 +1,10 @@
 //! What the daemon tells of itself through the control socket.
 
 use nfa::control::{self, Health, Method, Refusal, Request, Rights, Sample, SetHealth, Usage};
+use nfa::object;
 use nfa::sys;
 use nfa::time::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Daemon, FlowFilter, Keeper};
 
@@ -62,7 +63,7 @@ impl Daemon {
             let interfaces = self.interfaces();
             let told = control::answer(&findings, &self.engine, now, &self.health(interfaces))?;
             let found = told.get("config").cloned().unwrap_or_default();
-            return Ok(json!({"in_force": !self.findings.failed, "config": found}));
+            return Ok(object! {"in_force": !self.findings.failed, "config": found});
         }
         let interfaces = self.interfaces();
         let health = self.health(interfaces);
