@@ -4,9 +4,10 @@ use nfa::control::{
     self, Health, Method, Moment, Refusal, Request, Rights, Sample, SetHealth, Usage,
 };
 use nfa::engine::{By, Volume};
+use nfa::object;
 use nfa::sys;
 use nfa::time::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Daemon, FlowFilter, Keeper};
 
@@ -77,7 +78,7 @@ impl Daemon {
             let interfaces = self.interfaces();
             let told = control::answer(&findings, &self.engine, now, &self.health(interfaces))?;
             let found = told.get("config").cloned().unwrap_or_default();
-            return Ok(json!({"in_force": !self.findings.failed, "config": found}));
+            return Ok(object! {"in_force": !self.findings.failed, "config": found});
         }
         let interfaces = self.interfaces();
         let health = self.health(interfaces);
