@@ -1,6 +1,7 @@
 //! `nfa run`: the daemon.
 
 mod control;
+mod telemetry;
 mod unread;
 
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use nfa::capture::{
     CaptureError, FilterError, FlowFilter, LiveCapture, SNAPLEN, drop_bare_acknowledgements,
 };
 use nfa::config::{Config, INTERFACE_DEFAULT, Severity};
-use nfa::control::{Findings, Rates, Server};
+use nfa::control::{Findings, Rates, Server, Teller};
 use nfa::effect::SetId;
 use nfa::engine::{Engine, Frames, LESSON_BELOW, Limits, Output, Question, UNWANTED_AFTER};
 use nfa::flow::Locality;
@@ -87,6 +88,9 @@ struct Daemon {
     path_text: String,
     rates: Rates,
     unread: unread::Counts,
+    /// While somebody reads telemetry.
+    teller: Option<Teller>,
+    volumes: telemetry::Volumes,
 }
 
 fn run(options: Options) -> Result<Outcome, Failure> {
@@ -131,6 +135,8 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         path_text: path.display().to_string(),
         rates: Rates::default(),
         unread: unread::Counts::default(),
+        teller: None,
+        volumes: telemetry::Volumes::default(),
         options,
         path,
         log,
@@ -377,7 +383,9 @@ impl Daemon {
 
     /// Hands the changes of this wake-up to the kernel.
     fn send(&mut self) {
-        self.output.ended.clear();
+        if !self.output.ended.is_empty() {
+            self.tell_ended();
+        }
         for frames in self.output.frames.drain(..) {
             let Some(filter) = &mut self.filter else { continue };
             match frames {
@@ -504,6 +512,8 @@ impl Daemon {
         }
         self.adopt_sets();
         self.count_unread();
+        self.count_passed_by(now);
+        self.tell_flows(now);
         self.tick_control(now);
         Ok(())
     }

@@ -10,6 +10,7 @@ mod search;
 mod server;
 mod sets;
 mod status;
+mod telemetry;
 mod top;
 mod why;
 
@@ -21,6 +22,7 @@ pub use request::{
     SetsQuery, Sort, TopBy, parse,
 };
 pub use server::{Rights, SOCKET_DEFAULT, Server};
+pub use telemetry::{Teller, telemetry_stream};
 pub use why::{explanation, reason, seen_on};
 
 use serde_json::{Value, json};
