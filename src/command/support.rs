@@ -114,6 +114,8 @@ impl Mask {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

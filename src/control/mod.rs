@@ -13,6 +13,7 @@ mod search;
 mod server;
 mod sets;
 mod status;
+mod telemetry;
 mod top;
 mod why;
 
@@ -25,6 +26,7 @@ pub use request::{
     SetsQuery, Sort, TopBy, parse,
 };
 pub use server::{Rights, SOCKET_DEFAULT, Server};
+pub use telemetry::{Teller, telemetry_stream};
 pub use why::{explanation, reason, seen_on};
 
 use serde_json::Value;

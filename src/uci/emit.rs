@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::json::put;
 use crate::object;
 
-use super::model::{Home, Mark, OwnSet, Rule, Schedule, Setup};
+use super::model::{Home, Mark, OwnSet, Privacy, Rule, Schedule, Setup, Telemetry};
 
 /// nfa's own table, of family inet.
 pub const TABLE: &str = "nfa";
@@ -70,6 +70,30 @@ impl Rule {
     }
 }
 
+impl Telemetry {
+    fn json(&self) -> Value {
+        let mut object = Map::new();
+        object.extend(self.interval.map(|seconds| ("interval".to_owned(), seconds.into())));
+        if !self.records.is_empty() {
+            put(&mut object, "records", &self.records);
+        }
+        Value::Object(object)
+    }
+}
+
+impl Privacy {
+    fn json(&self) -> Value {
+        let mut object = Map::new();
+        for (key, word) in [("hosts", self.hosts), ("clients", self.clients)] {
+            object.extend(word.map(|word| (key.to_owned(), word.into())));
+        }
+        if self.answers {
+            object.insert("answers".into(), true.into());
+        }
+        Value::Object(object)
+    }
+}
+
 impl Setup {
     /// The rules that are switched on, in their order.
     pub fn active(&self) -> impl Iterator<Item = &Rule> {
@@ -99,6 +123,12 @@ impl Setup {
         }
         if let Some(flows_max) = self.globals.flows_max {
             put(&mut root, "flows_max", &flows_max);
+        }
+        if let Some(telemetry) = &self.globals.telemetry {
+            root.insert("telemetry".into(), telemetry.json());
+        }
+        if self.globals.privacy != Privacy::default() {
+            root.insert("privacy".into(), self.globals.privacy.json());
         }
         let exemptions: Vec<&str> = self.exemptions.iter().map(|one| one.0.as_str()).collect();
         put(&mut root, "exemptions", &exemptions);
