@@ -3,6 +3,7 @@
 mod confine;
 mod control;
 mod losses;
+mod telemetry;
 mod unread;
 
 use std::collections::BTreeSet;
@@ -15,7 +16,7 @@ use nfa::capture::{
     CaptureError, FilterError, FlowFilter, LiveCapture, SNAPLEN, drop_bare_acknowledgements,
 };
 use nfa::config::{Config, INTERFACE_DEFAULT, Severity};
-use nfa::control::{Findings, Rates, Server};
+use nfa::control::{Findings, Rates, Server, Teller};
 use nfa::effect::SetId;
 use nfa::engine::{Engine, Frames, LESSON_BELOW, Limits, Output, Question, UNWANTED_AFTER};
 use nfa::flow::Locality;
@@ -90,6 +91,9 @@ struct Daemon {
     rates: Rates,
     unread: unread::Counts,
     losses: losses::Losses,
+    /// While somebody reads telemetry.
+    teller: Option<Teller>,
+    volumes: telemetry::Volumes,
 }
 
 fn run(options: Options) -> Result<Outcome, Failure> {
@@ -137,6 +141,8 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         rates: Rates::default(),
         unread: unread::Counts::default(),
         losses: losses::Losses::default(),
+        teller: None,
+        volumes: telemetry::Volumes::default(),
         options,
         path,
         log,
@@ -387,7 +393,9 @@ impl Daemon {
 
     /// Hands the changes of this wake-up to the kernel.
     fn send(&mut self) {
-        self.output.ended.clear();
+        if !self.output.ended.is_empty() {
+            self.tell_ended();
+        }
         for frames in self.output.frames.drain(..) {
             let Some(filter) = &mut self.filter else { continue };
             match frames {
@@ -519,6 +527,8 @@ impl Daemon {
         }
         self.adopt_sets();
         self.count_unread();
+        self.count_passed_by(now);
+        self.tell_flows(now);
         self.tick_control(now);
         self.tell_losses(now);
         Ok(())

@@ -1,9 +1,13 @@
 //! What the daemon tells of itself through the control socket.
 
-use nfa::control::{self, Health, Method, Refusal, Request, Rights, Sample, SetHealth, Usage};
+use nfa::control::{
+    self, Health, Method, Moment, Refusal, Request, Rights, Sample, SetHealth, Usage,
+};
+use nfa::engine::{By, Volume};
+use nfa::object;
 use nfa::sys;
 use nfa::time::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Daemon, FlowFilter, Keeper};
 
@@ -33,6 +37,13 @@ impl Daemon {
             let packets = counters.packets.wrapping_add(filtered);
             let cpu_centis = Usage::own().cpu_centis;
             self.rates.push(Sample { at: now, packets, flows: counters.flows, cpu_centis });
+        }
+        if self.rates.is_moment(now) {
+            let mut total = Volume::default();
+            let shares = self.engine.shares(By::Protocol);
+            shares.iter().for_each(|(_, volume)| total.add(volume));
+            let flows = self.engine.flows().len();
+            self.rates.remember(Moment { at: now, bytes: total.bytes, flows });
         }
     }
 
@@ -67,7 +78,7 @@ impl Daemon {
             let interfaces = self.interfaces();
             let told = control::answer(&findings, &self.engine, now, &self.health(interfaces))?;
             let found = told.get("config").cloned().unwrap_or_default();
-            return Ok(json!({"in_force": !self.findings.failed, "config": found}));
+            return Ok(object! {"in_force": !self.findings.failed, "config": found});
         }
         let interfaces = self.interfaces();
         let health = self.health(interfaces);

@@ -16,7 +16,7 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use super::adopt::Found;
 use super::set::{Home, SetSpec, Sets};
-use crate::effect::{Effect, FiveTuple, Live, SetId, Tracked};
+use crate::effect::{Accounts, Effect, FiveTuple, Live, SetId, Tracked};
 use crate::netlink::{Batch, Client, Error, Failure, ipset as kernel_ipset};
 use crate::time::Timestamp;
 use conntrack::Connections;
@@ -246,6 +246,23 @@ impl Keeper {
             return None;
         }
         conntrack::tracked(&mut self.client, flow).unwrap_or_else(|error| {
+            self.failures.note(CONNECTIONS, &error, now, tell);
+            None
+        })
+    }
+
+    /// Asks connection tracking what it counted of a flow. `None`: it knows nothing of it, now, or
+    /// does not count.
+    pub fn accounts(
+        &mut self,
+        flow: &FiveTuple,
+        now: Timestamp,
+        mut tell: impl FnMut(String),
+    ) -> Option<Accounts> {
+        if self.lacks.conntrack(&mut self.client, &mut tell) {
+            return None;
+        }
+        conntrack::accounts(&mut self.client, flow).unwrap_or_else(|error| {
             self.failures.note(CONNECTIONS, &error, now, tell);
             None
         })

@@ -173,7 +173,7 @@ pub(super) fn doubts(client: &mut Client, spec: &SetSpec) -> Option<String> {
     differs.then(|| format!("{}: filled as it is", mismatch(spec, &info, &shape)))
 }
 
-/// Queues the addition of an element; one that is there keeps its clock.
+/// Queues the addition of an element; one that is there keeps its clock, unless it is to have none.
 pub(super) fn add(
     batch: &mut Batch,
     spec: &SetSpec,
@@ -181,7 +181,11 @@ pub(super) fn add(
     kept: Kept,
 ) -> Result<(), Error> {
     let (Some((set, _)), Some(key)) = (named(spec), key_of(live.element)) else { return Ok(()) };
-    nftables::add(batch, &set, &key, kept.timeouts.then(|| live.timeout.unwrap_or_default()))
+    match (kept.timeouts, live.timeout) {
+        (true, None) => nftables::refresh(batch, &set, &key, Some(Duration::ZERO)),
+        (true, timeout) => nftables::add(batch, &set, &key, timeout),
+        (false, _) => nftables::add(batch, &set, &key, None),
+    }
 }
 
 /// Queues the renewal of an element's clock.
