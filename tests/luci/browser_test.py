@@ -46,11 +46,25 @@ config interface 'lan'
 config group 'kids'
 	list member '02:00:00:00:00:01'
 
+config schedule 'school_nights'
+	list day 'sun'
+	list day 'mon'
+	option start '21:00'
+	option end '06:30'
+
 config rule 'films'
 	option name 'Films'
 	list category 'streaming-media'
 	option class 'video'
 	list set 'films'
+
+config rule 'no_social_at_night'
+	option name 'No social media on school nights'
+	option enabled '0'
+	list category 'social-media'
+	list group 'kids'
+	list schedule 'school_nights'
+	option action 'reject'
 """
 BASE = "/cgi-bin/luci/admin/services/nfa"
 
@@ -59,7 +73,7 @@ class Job:
     """The test: steps in the order of STEPS, which build on one another."""
 
     STEPS = ["off", "enable", "flows", "make_rule", "rules", "criteria", "refused", "pause", "exempt", "others",
-             "box", "guest", "hostile", "hidden", "many", "translations", "delete", "pictures"]  # fmt: skip
+             "box", "guest", "hidden", "translations", "pictures", "hostile", "delete", "many"]  # fmt: skip
 
     def __init__(self, lab, report, browser_folder, pictures):
         self.lab, self.report, self.pictures_folder = lab, report, pictures
@@ -240,17 +254,17 @@ class Job:
         self.browser.click(".modal .nfa-picks .btn", "Netflix")
         self.browser.wait("the application was taken", "[...document.querySelectorAll('.modal .cbi-dynlist .item')].some((n) => n.textContent == 'netflix')")
         self.browser.type(".modal textarea", "protocl == 'quic';")
-        told = self.browser.wait("a message", "(document.querySelector('.modal .nfa-caret') || {}).textContent")
-        lines = told.splitlines()
-        column = lines[-1].find("^") if lines else -1
+        told = self.browser.wait("a message", "(document.querySelector('.modal .nfa-criteria') || {}).textContent")
+        lines = self.browser.evaluate("document.querySelector('.modal .nfa-caret').textContent").splitlines()
+        column = lines[-1].find("^")
         self.report.check("criteria are checked while they are typed, with message and caret",
-                          column >= 0 and "protocl" in lines[-2][column:column + 7] and "protocol" in told, told)  # fmt: skip
+                          column >= 0 and lines[-2][column:column + 7] == "protocl" and "did you mean `protocol`" in told, told)  # fmt: skip
         self.browser.click(".modal .cbi-button-positive", "Save")
         time.sleep(1)
         self.report.check("what is wrong is not saved",
                           self.browser.evaluate("document.body.classList.contains('modal-overlay-active')") and not self.router.staged)  # fmt: skip
         self.browser.type(".modal textarea", "protocol == 'quic';")
-        self.sees("mended, it says how many flows match", "Understood")
+        self.sees("mended, it says how many flows match", "Understood.")
         self.browser.click(".modal .cbi-tabmenu a", "What happens")
         self.browser.type(".modal [data-name=class] select", "bulk")
         self.browser.click(".modal .cbi-button-positive", "Save")
@@ -411,7 +425,8 @@ class Job:
         print(f"      another order: {(self.browser.script_seconds() - before) * 1000:.1f} ms of script")
 
     def translations(self):
-        """Every text that the pages ask for is in the catalogue."""
+        """Every text that the pages ask for is in the catalogue. The scripts come minified."""
+        self.router.minified = True
         for language, texts in self.languages.items():
             self.browser.cookie(self.url, "language", language)
             missing = set()
@@ -419,8 +434,10 @@ class Job:
                 self.open(page)
                 time.sleep(0.5)
                 missing |= {text for text in self.browser.evaluate("[...asked_texts]") if text not in texts}
+                missing |= set(self.browser.evaluate("page_errors"))
             self.report.check(f"{language}: every text that is shown is translated", not missing, str(missing))
         self.browser.cookie(self.url, "language", "en")
+        self.router.minified = False
 
     def delete(self):
         self.open("rules")
@@ -436,19 +453,37 @@ class Job:
         """For people to look at: --pictures says where to."""
         folder = self.pictures_folder
         folder.mkdir(parents=True, exist_ok=True)
-        shapes = {"desktop": (1200, 900, False), "phone": (390, 844, True)}
-        for shape, (width, height, mobile) in shapes.items():
-            for dark in (False, True):
-                self.browser.size(width, height, mobile)
-                self.browser.dark(dark)
-                for page in ("overview", "flows", "rules", "clients", "sets", "log", "apps", "settings"):
-                    self.open(page)
-                    time.sleep(1.2)
-                    wide = self.browser.evaluate("document.documentElement.scrollWidth - innerWidth")
-                    if wide > 0:
-                        self.report.check(f"{page} fits a {shape}", False, f"{wide} pixels too wide")
-                    self.browser.screenshot(folder / f"{page}-{shape}{'-dark' if dark else ''}.png")
-        errors = self.browser.evaluate("page_errors")
+        for host, family in [("www.youtube.com", "v6"), ("www.instagram.com", "v4")]:
+            self.world.quic("client1", host, family, 600)
+        for client, host in [("client2", "twitter.com"), ("client1", "www.facebook.com")]:
+            self.world.tls(client, host, "v6", 600)
+        for client, host, size in [("client2", "www.youtube.com", 3e6), ("client1", "www.instagram.com", 1e6)]:
+            self.lab.run(client, "curl", "-sSk", "-o", "/dev/null", f"https://{host}/blob?bytes={size:.0f}")
+        time.sleep(10)  # for the chart
+        shapes = {"desktop": (1200, 900, False, False), "dark": (1200, 900, False, True),
+                  "phone": (390, 844, True, False), "phone-dark": (390, 844, True, True)}  # fmt: skip
+        too_wide, errors = [], []
+        for shape, (width, height, mobile, dark) in shapes.items():
+            self.browser.size(width, height, mobile)
+            self.browser.dark(dark)
+            for page in ("overview", "flows", "rules", "clients", "sets", "log", "apps", "settings", "rule"):
+                self.open("rules" if page == "rule" else page)
+                time.sleep(0.7)
+                if page in ("clients", "sets"):
+                    self.browser.click("tr.pick")
+                    time.sleep(0.3)
+                elif page == "rule":
+                    self.browser.click(".cbi-button-edit", "Edit")
+                    self.browser.type(".modal [data-name=application] input", "tube")
+                    self.browser.type(".modal textarea", "protocol == 'qiuc';")
+                    time.sleep(0.8)
+                if self.browser.evaluate("document.documentElement.scrollWidth - innerWidth") > 0:
+                    too_wide.append(f"{page} on {shape}")
+                errors += self.browser.evaluate("page_errors")
+                self.browser.screenshot(folder / f"{page}-{shape}.png")
+        self.browser.size(1200, 900)
+        self.browser.dark(False)
+        self.report.check("every page fits the screen, on a phone too", not too_wide, ", ".join(too_wide))
         self.report.check("no error in the pages", not errors, str(errors))
 
 

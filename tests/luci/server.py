@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from minify import minify
 from uci_file import UciFile
 
 HERE = Path(__file__).resolve().parent
@@ -90,6 +91,7 @@ class Router:
         self.granted = {"root": permissions(True), "guest": permissions(False)}
         self.lock = threading.Lock()
         self.calls = []
+        self.minified = False  # scripts are served as LuCI's build leaves them
         self.staged = {}  # config -> (UciFile, [changes])
 
     def config(self, name):
@@ -214,7 +216,10 @@ def serve(router, translations):
                 file = (folder / path.removeprefix(prefix)).resolve()
                 if path.startswith(prefix) and file.is_relative_to(folder) and file.is_file():
                     kind = "text/css" if file.suffix == ".css" else "text/javascript"
-                    return self.answer(file.read_bytes(), f"{kind}; charset=utf-8")
+                    body = file.read_bytes()
+                    if router.minified and folder == RESOURCES:
+                        body = minify(body.decode())
+                    return self.answer(body, f"{kind}; charset=utf-8")
             language = next((word for word in self.headers.get("Cookie", "").split("; ") if word.startswith("language=")), "language=en")[9:]
             session = "guest" if "session=guest" in self.headers.get("Cookie", "") else "root"
             page = router.page(path, session, language, translations.get(language, {}))

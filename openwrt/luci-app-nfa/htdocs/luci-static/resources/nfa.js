@@ -77,6 +77,7 @@ const STYLE = [
 	'.nfa-picks{display:flex;flex-wrap:wrap;gap:.3em;margin-top:.3em}',
 	'.nfa-picks .btn{padding:.1em .6em;margin:0}',
 	'@media(max-width:700px){',
+	'.nfa-bar input,.nfa-bar select{max-width:none;flex-basis:40%}',
 	'.nfa-list thead{display:none}',
 	'.nfa-list tr{display:grid;grid-template-columns:1fr auto;border-bottom:1px solid rgba(128,128,128,.4);padding:.3em 0}',
 	'.nfa-list td{border:0;padding:.1em .5em}',

@@ -129,7 +129,7 @@ return view.extend({
 				return E('li', { 'class': why.actions[i].matches ? 'nfa-good' : '' }, [ line, tests ? E('small', [ ' ' + tests ]) : '' ]);
 			});
 			dom.content(words, shown.length
-				? [ E('ul', { 'class': 'nfa-health' }, shown) ]
+				? [ E('ul', { 'class': 'nfa-health' }, [].concat(shown)) ]
 				: [ E('p', [ _('There are no rules yet.') ]) ]);
 		}).catch((error) => dom.content(words, [ E('p', [ error.message ]) ]));
 	},

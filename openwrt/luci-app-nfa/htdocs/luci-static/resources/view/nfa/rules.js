@@ -84,8 +84,12 @@ const Criteria = form.TextValue.extend({
 				const live = told.reduce((sum, one) => sum + (one.live_flows || 0), 0);
 
 				this.wrong = errors.length ? { value: value, told: errors[0].split('\n')[0] } : null;
-				dom.content(box, errors.concat(warnings).map((line) => E('pre', { 'class': 'nfa-caret' }, [ line ])).concat(
-					told.length && !errors.length ? E('small', { 'class': 'nfa-good' }, [ _('Understood; %d live flows match now.').format(live) ]) : []));
+				/* The message, and below it the line with the caret, which must not be broken. */
+				dom.content(box, errors.concat(warnings).map((text) => E('div', [
+					E('div', { 'class': 'nfa-bad' }, [ text.split('\n')[0] ]),
+					E('pre', { 'class': 'nfa-caret' }, [ text.split('\n').slice(1).join('\n') ])
+				])).concat(told.length && !errors.length
+					? E('div', { 'class': warnings.length ? '' : 'nfa-good' }, [ _('Understood. Live flows that match now: %d').format(live) ]) : []));
 				area.dispatchEvent(new Event('blur'));
 			}).catch((error) => dom.content(box, [ E('em', [ error.what == 'off'
 				? _('nfa does not run: criteria are checked when they are applied.') : error.message ]) ]));
