@@ -200,6 +200,9 @@ class Job:
         wait_for("the daemon answers", lambda: self.ask("status"), 20)
         self.pid = self.ask("status")["pid"]
         self.film = self.world.tls("client1", "www.youtube.com", "v4", 600)
+        load = "curl -sSk --limit-rate {}k -o /dev/null https://www.youtube.com/blob?bytes=3000000"
+        self.world.client("client1", "load", "bash", "-c",
+                          f"while sleep 1; do {load.format(150)}; {load.format(400)}; done")  # fmt: skip
         self.page = self.world.http("client2", "www.example.org", "v4", 600)
         self.open("overview")
         self.sees("a minute later at most the film has its name", "youtube", 60)
@@ -460,13 +463,14 @@ class Job:
         for client, host, size in [("client2", "www.youtube.com", 3e6), ("client1", "www.instagram.com", 1e6)]:
             self.lab.run(client, "curl", "-sSk", "-o", "/dev/null", f"https://{host}/blob?bytes={size:.0f}")
         time.sleep(10)  # for the chart
-        shapes = {"desktop": (1200, 900, False, False), "dark": (1200, 900, False, True),
-                  "phone": (390, 844, True, False), "phone-dark": (390, 844, True, True)}  # fmt: skip
+        pages = ("overview", "flows", "rules", "clients", "sets", "log", "apps", "settings", "rule")
+        shapes = {"desktop": (1200, 900, False, False, pages), "dark": (1200, 900, False, True, pages[:4]),
+                  "phone": (390, 844, True, False, pages), "phone-dark": (390, 844, True, True, pages[:2])}  # fmt: skip
         too_wide, errors = [], []
-        for shape, (width, height, mobile, dark) in shapes.items():
+        for shape, (width, height, mobile, dark, some) in shapes.items():
             self.browser.size(width, height, mobile)
             self.browser.dark(dark)
-            for page in ("overview", "flows", "rules", "clients", "sets", "log", "apps", "settings", "rule"):
+            for page in some:
                 self.open("rules" if page == "rule" else page)
                 time.sleep(0.7)
                 if page in ("clients", "sets"):

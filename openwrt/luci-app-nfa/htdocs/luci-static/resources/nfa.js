@@ -79,7 +79,7 @@ const STYLE = [
 	'@media(max-width:700px){',
 	'.nfa-bar input,.nfa-bar select{max-width:none;flex-basis:40%}',
 	'.nfa-list thead{display:none}',
-	'.nfa-list tr{display:grid;grid-template-columns:1fr auto;border-bottom:1px solid rgba(128,128,128,.4);padding:.3em 0}',
+	'.nfa-list tr{display:grid;grid-template-columns:minmax(0,3fr) minmax(0,2fr);border-bottom:1px solid rgba(128,128,128,.4);padding:.3em 0}',
 	'.nfa-list td{border:0;padding:.1em .5em}',
 	'.nfa-list td.wide{grid-column:1/-1}',
 	'.nfa-list td:empty{display:none}',
@@ -198,10 +198,14 @@ return baseclass.extend({
 
 		rows.forEach((row) => {
 			const name = this.device(names, row.name, row.mac);
-			const one = known[name] = known[name] || { name: name, value: 0, live: 0 };
+			const one = known[name] = known[name] || { name: name, addresses: [], value: 0, live: 0, sent: 0, received: 0 };
 
+			one.mac = one.mac || row.mac;
+			one.addresses.push(row.name);
 			one.value += row.bytes;
 			one.live += row.live;
+			one.sent += row.local_bytes;
+			one.received += row.other_bytes;
 			one.text = this.size(one.value);
 		});
 
