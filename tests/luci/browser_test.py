@@ -28,7 +28,7 @@ import world  # noqa: E402
 from browser import Browser, BrowserError  # noqa: E402
 from lab import CLIENTS, Lab, LabError, wait_for  # noqa: E402
 from main_job import Report, agent_path  # noqa: E402
-from server import ask_daemon, serve, Router  # noqa: E402
+from server import APP, Router, ask_daemon, serve  # noqa: E402
 from world import ROOT, World  # noqa: E402
 
 HOSTILE = "<img src=x onerror=window.pwned=1>\u202e\x07\"'&amp;"
@@ -72,7 +72,7 @@ BASE = "/cgi-bin/luci/admin/services/nfa"
 class Job:
     """The test: steps in the order of STEPS, which build on one another."""
 
-    STEPS = ["off", "enable", "flows", "make_rule", "rules", "criteria", "refused", "pause", "exempt", "others",
+    STEPS = ["plugin", "off", "enable", "flows", "make_rule", "rules", "criteria", "refused", "pause", "exempt", "others",
              "box", "guest", "hidden", "translations", "pictures", "hostile", "delete", "many"]  # fmt: skip
 
     def __init__(self, lab, report, browser_folder, pictures):
@@ -182,6 +182,12 @@ class Job:
         self.browser.click(selector, "Save & Apply")
         self.browser.wait("the page is there again",
                           "!window.is_old && document.body && document.body.dataset.ready == '1'")  # fmt: skip
+
+    def plugin(self):
+        source = (APP / "root/usr/share/rpcd/ucode/nfa.uc").read_text()
+        script = (HERE / "plugin_test.js").read_text()
+        wrong = self.browser.evaluate(f"const source = {json.dumps(source)};\n{script}")
+        self.report.check("the plugin asks for what it should, and waits for half a second at most", wrong == [], str(wrong))
 
     def off(self):
         self.open("overview")

@@ -191,7 +191,10 @@ return view.extend({
 				section.mark && _('mark %s').format(section.mark), section.log == '1' && _('log'), join(section, [ 'schedule' ]).join(', ')
 			].filter((part) => part).join(', ') || _('nothing') ]);
 		});
-		column('_matches', _('Matches'), (sid) => E('span', { 'class': 'nfa-count', 'data-rule': actionNames()[sid] || '' }, [ '—' ]));
+		/* What is off is not among the daemon's; nor is what waits to be applied, or was refused. */
+		column('_matches', _('Matches'), (sid) => E('span', {
+			'class': 'nfa-count', 'data-rule': actionNames()[sid] || '', 'data-none': uci.get('nfa', sid, 'enabled') == '0' ? _('off') : '—'
+		}));
 
 		o = s.option(form.Flag, 'enabled', _('On'));
 		o.modalonly = false;
@@ -236,7 +239,7 @@ return view.extend({
 		const refresh = () => nfa.ask('status').then((status) => {
 			document.querySelectorAll('.nfa-count').forEach((node) => {
 				const rule = status.rules.find((rule) => rule.name == node.getAttribute('data-rule'));
-				const text = !rule ? '—' : !rule.enabled ? _('off') : _('%d, now %d').format(rule.matches, rule.live) + (rule.in_force ? '' : ' (' + _('not at this time') + ')');
+				const text = !rule ? node.getAttribute('data-none') : !rule.enabled ? _('off') : _('%d, now %d').format(rule.matches, rule.live) + (rule.in_force ? '' : ' (' + _('not at this time') + ')');
 
 				if (node.textContent != text)
 					node.textContent = text;
