@@ -59,7 +59,11 @@ def minify(text):
         last, first = (out[-1][-1] if out else "\n"), token[0]
         if blank == " " and is_word(last) and is_word(first):
             out.append(" ")
-        elif blank == "\n" and (is_word(last) or last in CLOSING) and (is_word(first) or first in OPENING):
+        elif (
+            blank == "\n"
+            and (is_word(last) or last in CLOSING)
+            and (is_word(first) or first in OPENING)
+        ):
             out.append("\n")
         out.append(token)
         blank = ""
