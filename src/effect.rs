@@ -66,6 +66,18 @@ pub struct Tracked {
     pub reply: [Endpoint; 2],
 }
 
+/// What connection tracking counted both ways since the connection began: packets and IP bytes, of
+/// whoever sends first in the tuple that it was asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Accounts {
+    /// Packets.
+    pub packets: [u64; 2],
+    /// IP bytes.
+    pub bytes: [u64; 2],
+    /// Its packets pass by a flow table, where no capture sees them.
+    pub offloaded: bool,
+}
+
 /// One dimension of a set's key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Part {
@@ -160,7 +172,7 @@ pub struct Live<'e> {
 /// A change the engine asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// A member that was not there.
+    /// A member that was not there, or whose timeout is none from now on.
     Add {
         /// Where.
         set: SetId,

@@ -25,13 +25,15 @@ impl Treatment {
         &[("keep", Treatment::Keep), ("hash", Treatment::Hash), ("drop", Treatment::Drop)];
 }
 
-/// What becomes of what in the records of `log` and `sink`.
+/// What becomes of what in the records of `log`, `sink` and telemetry, and in answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Privacy {
     /// Names of hosts, and what has them in it.
     pub hosts: Treatment,
     /// Addresses and hardware addresses of the LAN, and how its devices describe themselves.
     pub clients: Treatment,
+    /// Answers of the control socket say no more than records do.
+    pub answers: bool,
 }
 
 /// Keys of a flow's record, some inside a block.
@@ -96,6 +98,16 @@ fn replace(holder: &mut Map<String, Value>, key: &str, treatment: Treatment) {
 /// 64 bits of a hash that nobody can compute without the key, which is forgotten with the process:
 /// there are too few addresses for a hash without one. `None`: the system gives no random bytes.
 fn hashed(text: &str) -> Option<String> {
+    hex(text, 8)
+}
+
+/// A name of 160 bits for something, by the same kind of hash: it gives nothing away, and is another
+/// one after the next start. `None`: the system gives no random bytes.
+pub fn digest(text: &str) -> Option<String> {
+    hex(text, 20)
+}
+
+fn hex(text: &str, bytes: usize) -> Option<String> {
     static KEY: LazyLock<Option<[u8; 32]>> = LazyLock::new(|| {
         let mut key = [0; 32];
         File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut key)).ok()?;
@@ -105,7 +117,7 @@ fn hashed(text: &str) -> Option<String> {
     hasher.update(KEY.as_ref()?);
     hasher.update(text.as_bytes());
     let digest = hasher.finalize();
-    Some(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    Some(digest.iter().take(bytes).map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]
@@ -119,7 +131,7 @@ mod tests {
             "other_type": other_type, "host_server_name": "www.example.org",
             "ssl": {"version": "0x0303", "client_sni": "www.example.org"},
         });
-        treat(record.as_object_mut().unwrap(), Privacy { hosts, clients });
+        treat(record.as_object_mut().unwrap(), Privacy { hosts, clients, answers: false });
         record
     }
 

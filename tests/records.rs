@@ -7,8 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nfa::app::Catalogue;
+use nfa::control::{Teller, Usage};
 use nfa::effect::Effect;
 use nfa::engine::{Engine, Limits, Output};
 use nfa::flow::Locality;
@@ -54,6 +56,9 @@ const FIELDS: &[(&str, &str)] = &[
     ("conntrack.reply_dst_ip", "text"),
     ("conntrack.reply_dst_port", "number"),
     ("risks.risks", "list"),
+    ("risks.ndpi_risk_score", "number"),
+    ("risks.ndpi_risk_client", "number"),
+    ("risks.ndpi_risk_server", "number"),
     ("ssl.version", "text"),
     ("ssl.cipher_suite", "text"),
     ("ssl.client_sni", "text"),
@@ -96,6 +101,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("category.other_network_id", "list"),
     // Our own.
     ("quic.version", "text"),
+    ("smtp.tls", "flag"),
 ];
 
 /// What every record has.
@@ -230,4 +236,214 @@ fn what_leaves_the_daemon_says_no_more_than_is_wanted() {
     }
     // What nobody understands hides, rather than tells.
     assert!(!record(r#"{"hosts": "hsah"}"#).to_string().contains("example.org"));
+}
+
+/// Fields that records of telemetry have beside those of `flow`, by the spec's list: the envelope,
+/// and what only one type has.
+const ENVELOPE: &[(&str, &str)] =
+    &[("type", "text"), ("interface", "text"), ("internal", "flag"), ("flow", "block")];
+const COUNTERS: &[(&str, &str)] = &[
+    ("digest", "text"),
+    ("first_seen_at", "number"),
+    ("last_seen_at", "number"),
+    ("local_bytes", "number"),
+    ("other_bytes", "number"),
+    ("total_bytes", "number"),
+    ("local_packets", "number"),
+    ("other_packets", "number"),
+    ("total_packets", "number"),
+    ("local_rate", "number"),
+    ("other_rate", "number"),
+    ("detection_packets", "number"),
+];
+const STATUS: &[(&str, &str)] = &[
+    ("type", "text"),
+    ("agent_version", "text"),
+    ("timestamp", "number"),
+    ("uptime", "number"),
+    ("update_interval", "number"),
+    ("cpu_cores", "number"),
+    ("cpu_user", "number"),
+    ("cpu_system", "number"),
+    ("flow_count", "number"),
+    ("flows_active", "number"),
+    ("flows_in_use", "number"),
+    ("flows_expired", "number"),
+    ("flows_purged", "number"),
+    ("memrss_kb", "number"),
+    ("maxrss_kb", "number"),
+    ("dhc_status", "flag"),
+    ("dhc_size", "number"),
+    ("records_left_out", "number"), // our own
+];
+
+/// Every field of an object is on the list with that type, and every field of the list is there.
+fn exactly(object: &Value, fields: &[(&str, &str)]) {
+    let found = object.as_object().unwrap();
+    for (name, value) in found {
+        let known = fields.iter().find(|(field, _)| field == name);
+        let (_, wanted) = known.unwrap_or_else(|| panic!("a field of no format: {name}: {object}"));
+        let own = if value.is_object() { "block" } else { kind(value) };
+        assert_eq!(own, *wanted, "{name} in {object}");
+    }
+    for (name, _) in fields {
+        assert!(found.contains_key(*name), "no {name} in {object}");
+    }
+}
+
+/// Checks a record of telemetry; gives its type.
+fn check_telemetry(record: &Value, seen: &mut BTreeMap<String, u32>) -> String {
+    let name = record["type"].as_str().unwrap().to_owned();
+    match name.as_str() {
+        "agent_status" => exactly(record, STATUS),
+        "flow" | "flow_dpi_update" | "flow_dpi_complete" => {
+            exactly(record, ENVELOPE);
+            let mut flow = record["flow"].clone();
+            let digest = flow.as_object_mut().unwrap().remove("digest").unwrap();
+            assert_eq!(digest.as_str().unwrap().len(), 40, "{record}");
+            assert!(flow.get("total_bytes").is_none(), "counters are told apart: {record}");
+            flow["total_bytes"] = 0.into();
+            check(&flow, seen);
+        }
+        "flow_stats" => {
+            exactly(record, ENVELOPE);
+            exactly(&record["flow"], COUNTERS);
+        }
+        "flow_purge" => {
+            let purge = [ENVELOPE, &[("reason", "text")]].concat();
+            exactly(record, &purge);
+            assert!(["closed", "expired"].contains(&record["reason"].as_str().unwrap()));
+            exactly(&record["flow"], COUNTERS);
+        }
+        other => panic!("a record of no type of the format: {other}"),
+    }
+    name
+}
+
+const EVERY_SECOND: Duration = Duration::from_secs(1);
+
+/// An engine under that configuration, fed with a capture; what telemetry tells of it, a round after
+/// each second of it and one minute more.
+fn told(config: &str, capture: &Path) -> Vec<Value> {
+    let catalogue = Catalogue::empty();
+    let parsed = nfa::config::parse(config, Path::new("t.json"), &catalogue, Lists::default());
+    let (config, findings) = parsed.unwrap();
+    assert_eq!(findings.len(), 0, "{findings:?}");
+    let interfaces = vec![Interface { name: "br-lan".to_owned(), role: Role::Lan }];
+    let (locality, limits) =
+        (Locality::default(), Limits { keep_ended: true, ..Limits::default() });
+    let mut engine = Engine::new(config, Arc::new(catalogue), interfaces, locality, limits);
+    let (mut output, mut teller) = (Output::default(), Teller::default());
+    let mut file = nfa::capture::CaptureFile::open(capture).unwrap();
+    let (mut next, mut now) = (Timestamp::ZERO, Timestamp::ZERO);
+    let usage = Usage { resident_kib: 2048, peak_kib: 4096, cpu_centis: 200, system_centis: 50 };
+    let mut records = Vec::new();
+    let mut round = |engine: &mut Engine, output: &mut Output, now| {
+        engine.tick(now, output);
+        let ended = std::mem::take(&mut output.ended);
+        teller.ended(engine, now, &ended, &mut output.effects);
+        teller.round(engine, now, (Timestamp::ZERO, usage), &mut output.effects);
+        records.extend(output.effects.drain(..).filter_map(|effect| match effect {
+            Effect::Record { record, .. } => Some(*record),
+            _ => None,
+        }));
+    };
+    while let Some(frame) = file.next_frame().unwrap() {
+        now = frame.at;
+        if next == Timestamp::ZERO {
+            next = now.after(EVERY_SECOND);
+        }
+        while now >= next {
+            round(&mut engine, &mut output, next);
+            next = next.after(EVERY_SECOND);
+        }
+        if let Ok(packet) = nfa::wire::decode(frame.link, frame.bytes) {
+            engine.packet(now, 0, &packet, &mut output);
+        }
+    }
+    for _ in 0..400 {
+        now = now.after(EVERY_SECOND);
+        round(&mut engine, &mut output, now);
+    }
+    records
+}
+
+/// A flow's records in their order, and their sums: what a consumer relies on.
+#[test]
+fn telemetry_tells_each_flow_from_its_name_to_its_end() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut seen = BTreeMap::new();
+    let mut types: BTreeMap<String, usize> = BTreeMap::new();
+    let mut captures = 0;
+    for entry in fs::read_dir(root.join("tests/pcap")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|end| end != "pcap") {
+            continue;
+        }
+        captures += 1;
+        let records = told(r#"{"telemetry": {"interval": 2}}"#, &path);
+        let mut flows: BTreeMap<String, (Vec<String>, u64, u64)> = BTreeMap::new();
+        for record in &records {
+            let name = check_telemetry(record, &mut seen);
+            *types.entry(name.clone()).or_default() += 1;
+            let Some(digest) = record["flow"]["digest"].as_str() else { continue };
+            let (told, bytes, packets) = flows.entry(digest.to_owned()).or_default();
+            if name == "flow_stats" || name == "flow_purge" {
+                let sum = |a: &str, b: &str| {
+                    record["flow"][a].as_u64().unwrap() + record["flow"][b].as_u64().unwrap()
+                };
+                *bytes += sum("local_bytes", "other_bytes");
+                *packets += sum("local_packets", "other_packets");
+                assert_eq!(record["flow"]["total_bytes"], *bytes, "{record}");
+                assert_eq!(record["flow"]["total_packets"], *packets, "{record}");
+            }
+            told.push(name);
+        }
+        let summary = Command::new(env!("CARGO_BIN_EXE_nfa"))
+            .current_dir(&root)
+            .args(["replay", path.to_str().unwrap()])
+            .output()
+            .unwrap();
+        let replayed = String::from_utf8(summary.stdout).unwrap();
+        let is_flow = |line: &&str| line.starts_with("{\"type\":\"flow\"");
+        let begun = replayed.lines().filter(is_flow).count();
+        assert_eq!(flows.len(), begun, "{}: every flow and no other", path.display());
+        for (digest, (told, ..)) in &flows {
+            let place = |name: &str| told.iter().position(|told| told == name);
+            let once = |name: &str| told.iter().filter(|told| *told == name).count();
+            assert_eq!(place("flow"), Some(0), "{digest}: {told:?}");
+            assert_eq!(place("flow_purge"), Some(told.len() - 1), "{digest}: {told:?}");
+            for name in ["flow", "flow_dpi_complete", "flow_purge"] {
+                assert_eq!(once(name), 1, "{digest}: {told:?}");
+            }
+        }
+    }
+    println!("{captures} captures, {types:?}, {} fields of flows", seen.len());
+    for name in ["flow", "flow_dpi_complete", "flow_stats", "flow_purge", "agent_status"] {
+        assert!(types[name] > 20, "{name}: {types:?}");
+    }
+    assert!(captures > 20 && seen.len() > 30);
+}
+
+#[test]
+fn telemetry_has_only_the_records_that_are_wanted_and_says_no_more_than_privacy_lets_it() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let capture = root.join("tests/pcap/tls_youtube.pcap");
+    let config = r#"{"telemetry": {"records": ["flow_purge", "flow_dpi_complete"]},
+        "privacy": {"hosts": "hash", "clients": "drop"}}"#;
+    let clear: Vec<Value> = told(r#"{"telemetry": {"records": ["flow"]}}"#, &capture);
+    let hidden = told(config, &capture);
+    let types: std::collections::BTreeSet<&str> =
+        hidden.iter().map(|record| record["type"].as_str().unwrap()).collect();
+    assert_eq!(types.into_iter().collect::<Vec<_>>(), ["flow_dpi_complete", "flow_purge"]);
+    let text: String = hidden.iter().map(Value::to_string).collect();
+    let mut secrets = 0;
+    for record in &clear {
+        for key in ["local_ip", "local_mac", "host_server_name", "dns_host_name"] {
+            let Some(secret) = record["flow"][key].as_str() else { continue };
+            assert!(!text.contains(secret), "{secret} in {text}");
+            secrets += 1;
+        }
+    }
+    assert!(secrets >= 3, "{secrets} in {clear:?}");
 }

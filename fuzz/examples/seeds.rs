@@ -139,6 +139,7 @@ impl Seeds {
             }
         }
         self.add("engine", &pcap);
+        self.add("twins", &pcap);
         if let Some(bytes) = fs::read(path).ok().filter(|bytes| bytes.len() <= CAPTURE_MAX) {
             self.add("capture", &bytes);
         }

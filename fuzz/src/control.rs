@@ -106,6 +106,7 @@ pub fn control(data: &[u8]) {
         has_netfilter: false,
         refused: 0,
         journal: &journal,
+        lost: Vec::new(),
     };
     for line in text.split('\n').take(16) {
         let (method, mut request) = match parse(line) {

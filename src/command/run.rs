@@ -1,6 +1,9 @@
 //! `nfa run`: the daemon.
 
+mod confine;
 mod control;
+mod losses;
+mod telemetry;
 mod unread;
 
 use std::collections::BTreeSet;
@@ -13,7 +16,7 @@ use nfa::capture::{
     CaptureError, FilterError, FlowFilter, LiveCapture, SNAPLEN, drop_bare_acknowledgements,
 };
 use nfa::config::{Config, INTERFACE_DEFAULT, Severity};
-use nfa::control::{Findings, Rates, Server};
+use nfa::control::{Findings, Rates, Server, Teller};
 use nfa::effect::SetId;
 use nfa::engine::{Engine, Frames, LESSON_BELOW, Limits, Output, Question, UNWANTED_AFTER};
 use nfa::flow::Locality;
@@ -32,7 +35,7 @@ use super::{Command, Failure, Outcome};
 pub static RUN: Command = Command {
     name: "run",
     doc: "the daemon, in the foreground",
-    usage: "run --config FILE [--interface NAME] [--socket PATH]",
+    usage: "run --config FILE [--interface NAME] [--socket PATH] [--user NAME]",
     run,
 };
 
@@ -87,10 +90,16 @@ struct Daemon {
     path_text: String,
     rates: Rates,
     unread: unread::Counts,
+    losses: losses::Losses,
+    /// While somebody reads telemetry.
+    teller: Option<Teller>,
+    volumes: telemetry::Volumes,
 }
 
 fn run(options: Options) -> Result<Outcome, Failure> {
     options.no_arguments("run")?;
+    sys::privilege::restrict_files();
+    let account = confine::account(&options)?;
     let Some(path) = options.config.clone() else {
         return Err(UsageError::Needs { command: "run", what: "--config FILE" }.into());
     };
@@ -131,6 +140,9 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         path_text: path.display().to_string(),
         rates: Rates::default(),
         unread: unread::Counts::default(),
+        losses: losses::Losses::default(),
+        teller: None,
+        volumes: telemetry::Volumes::default(),
         options,
         path,
         log,
@@ -148,6 +160,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     daemon.search();
     daemon.prepare();
     daemon.adopt_sets();
+    daemon.confine(account.as_ref())?;
     let result = daemon.serve(&signals);
     daemon.close();
     result
@@ -259,7 +272,10 @@ impl Source {
     }
 
     /// Gives the capture up; the next round of house-keeping tries again.
-    fn lose(&mut self, reason: &str, log: &mut Log) {
+    fn lose(&mut self, reason: &str, losses: &mut losses::Losses, log: &mut Log) {
+        if let Some(Ok(stats)) = self.capture.as_mut().map(LiveCapture::stats) {
+            losses.keep_frames(stats.dropped);
+        }
         self.capture = None;
         if reason != self.told {
             log.write(Level::Warning, &format!("{reason}; waiting for it"));
@@ -354,7 +370,7 @@ impl Daemon {
                     }
                     Ok(None) => break,
                     Err(error) => {
-                        source.lose(&error.to_string(), &mut self.log);
+                        source.lose(&error.to_string(), &mut self.losses, &mut self.log);
                         break;
                     }
                 }
@@ -377,7 +393,9 @@ impl Daemon {
 
     /// Hands the changes of this wake-up to the kernel.
     fn send(&mut self) {
-        self.output.ended.clear();
+        if !self.output.ended.is_empty() {
+            self.tell_ended();
+        }
         for frames in self.output.frames.drain(..) {
             let Some(filter) = &mut self.filter else { continue };
             match frames {
@@ -475,7 +493,7 @@ impl Daemon {
             if source.capture.as_ref().is_some_and(LiveCapture::is_orphaned) {
                 let name = source.interface.name.clone();
                 let gone = CaptureError::Removed { interface: name };
-                source.lose(&gone.to_string(), &mut self.log);
+                source.lose(&gone.to_string(), &mut self.losses, &mut self.log);
             }
             source
                 .open(self.filter.as_ref(), &mut self.log)
@@ -504,7 +522,10 @@ impl Daemon {
         }
         self.adopt_sets();
         self.count_unread();
+        self.count_passed_by(now);
+        self.tell_flows(now);
         self.tick_control(now);
+        self.tell_losses(now);
         Ok(())
     }
 
@@ -579,12 +600,7 @@ impl Daemon {
         let flows = self.engine.flows().len();
         let elements = self.engine.elements().len();
         let failures = self.keeper.as_ref().map_or(0, Keeper::failures);
-        let mut dropped = 0u32;
-        for source in &mut self.sources {
-            if let Some(Ok(stats)) = source.capture.as_mut().map(LiveCapture::stats) {
-                dropped = dropped.wrapping_add(stats.dropped);
-            }
-        }
+        let dropped = self.frames_dropped();
         let filtered = self.filtered();
         self.log.write(
             Level::Info,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Bittorrent, Config, NamedTarget, Problem, Severity, schedule};
+use super::{Bittorrent, Config, NamedTarget, Problem, Severity, schedule, telemetry};
 use crate::app::Catalogue;
 use crate::criteria::{self, Compiled, Criteria};
 use crate::interface::{Interface, InterfaceFilter, Role};
@@ -101,6 +101,7 @@ impl<'a> Check<'a> {
         root.text(CATEGORY_LISTS);
         self.config.bittorrent = root.child("bittorrent").map(bittorrent).unwrap_or_default();
         self.config.privacy = privacy(root);
+        self.config.telemetry = telemetry::read(root, &mut self.config.streams);
         self.config.flows_max = root
             .number("flows_max", 16, FLOWS_MOST)
             .and_then(|flows_max| usize::try_from(flows_max).ok());
@@ -313,7 +314,8 @@ fn privacy(root: &Object<'_>) -> Privacy {
         None => Treatment::Keep,
         Some(_) => object.word(key, Treatment::WORDS).unwrap_or(Treatment::Drop),
     };
-    let privacy = Privacy { hosts: treatment("hosts"), clients: treatment("clients") };
+    let answers = object.flag("answers", false);
+    let privacy = Privacy { hosts: treatment("hosts"), clients: treatment("clients"), answers };
     object.report_unknown_keys();
     privacy
 }

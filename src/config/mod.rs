@@ -6,10 +6,12 @@ mod check;
 mod locate;
 mod schedule;
 mod syntax;
+mod telemetry;
 
 pub use adopt::Adopted;
 pub use locate::Position;
 pub use syntax::SyntaxError;
+pub use telemetry::{RecordKind, Telemetry};
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -61,6 +63,8 @@ pub struct Config {
     pub zone: Zone,
     /// What records say of people.
     pub privacy: Privacy,
+    /// Records of all flows, if somebody wants them.
+    pub telemetry: Option<Telemetry>,
     /// Fill sets because of their names ([`Config::adopt`]).
     pub adopts: bool,
     /// Those that are filled so.

@@ -54,6 +54,8 @@ pub struct Health<'a> {
     pub refused: u32,
     /// The newest errors and warnings.
     pub journal: &'a Journal,
+    /// What was lost on the way, by kind; each wraps.
+    pub lost: Vec<(&'static str, u32)>,
 }
 
 /// An interface and its capture.
@@ -106,6 +108,8 @@ pub struct Usage {
     pub peak_kib: u64,
     /// Processor time, in hundredths of a second (USER_HZ is 100 on every machine of ours).
     pub cpu_centis: u64,
+    /// That part of it that the kernel took for the process.
+    pub system_centis: u64,
 }
 
 impl Usage {
@@ -123,6 +127,7 @@ impl Usage {
             resident_kib: kib("VmRSS:"),
             peak_kib: kib("VmHWM:"),
             cpu_centis: user.saturating_add(system),
+            system_centis: system,
         }
     }
 
@@ -297,7 +302,7 @@ mod tests {
     fn usage_is_read_from_proc() {
         let status = "Name:\tnfa\nVmHWM:\t    5120 kB\nVmRSS:\t    4096 kB\n";
         let stat = "7 (a) b) S 1 7 7 0 -1 4194560 95 0 0 0 12 30 0 0 20 0 1 0 9 1 1";
-        let usage = Usage { resident_kib: 4096, peak_kib: 5120, cpu_centis: 42 };
+        let usage = Usage { resident_kib: 4096, peak_kib: 5120, cpu_centis: 42, system_centis: 30 };
         assert_eq!(Usage::parse(status, stat), usage);
         assert_eq!(Usage::parse("", "junk"), Usage::default());
         assert!(Usage::own().resident_kib > 100);

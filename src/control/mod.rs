@@ -13,6 +13,7 @@ mod search;
 mod server;
 mod sets;
 mod status;
+mod telemetry;
 mod top;
 mod why;
 
@@ -25,12 +26,14 @@ pub use request::{
     SetsQuery, Sort, TopBy, parse,
 };
 pub use server::{Rights, SOCKET_DEFAULT, Server};
+pub use telemetry::{Teller, telemetry_stream};
 pub use why::{explanation, reason, seen_on};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::criteria::{self, Criteria};
 use crate::engine::Engine;
+use crate::object;
 use crate::policy::{Vocabularies, schema};
 use crate::time::Timestamp;
 
@@ -67,9 +70,9 @@ pub fn answer(
 pub fn line(method: Option<&Method>, answer: Result<Value, Refusal>) -> String {
     let method = method.map(|method| method.name);
     let line = match answer {
-        Ok(result) => json!({"nfa": VERSION, "method": method, "result": result}),
+        Ok(result) => object! {"nfa": VERSION, "method": method, "result": result},
         Err(Refusal { at, message }) => {
-            json!({"nfa": VERSION, "method": method, "error": {"at": at, "message": message}})
+            object! {"nfa": VERSION, "method": method, "error": object! {"at": at, "message": message}}
         }
     };
     let line = line.to_string();
@@ -78,8 +81,8 @@ pub fn line(method: Option<&Method>, answer: Result<Value, Refusal>) -> String {
             "the answer would have {} bytes, {ANSWER_BYTES_MAX} is the most: ask for fewer rows",
             line.len()
         );
-        let error = json!({"at": "/limit", "message": message});
-        return json!({"nfa": VERSION, "method": method, "error": error}).to_string();
+        let error = object! {"at": "/limit", "message": message};
+        return object! {"nfa": VERSION, "method": method, "error": error}.to_string();
     }
     line
 }
@@ -112,8 +115,8 @@ fn check_criteria(engine: &Engine, text: &str) -> Value {
         }
         Err(errors) => (None, errors.iter().map(ToString::to_string).collect()),
     };
-    json!({"valid": matches.is_some(), "errors": errors, "warnings": warnings,
-        "live_flows": matches})
+    object! {"valid": matches.is_some(), "errors": errors, "warnings": warnings,
+    "live_flows": matches}
 }
 
 #[cfg(test)]

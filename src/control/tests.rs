@@ -87,6 +87,7 @@ fn ask(engine: &Engine, now: Timestamp, request: Value) -> Value {
         has_netfilter: true,
         refused: 2,
         journal: &journal,
+        lost: vec![("frames", 3)],
     };
     let (method, request) = parse(&request.to_string()).unwrap();
     let line = line(Some(method), answer(&request, engine, now, &health));

@@ -15,6 +15,7 @@ mod peers_test;
 mod renew;
 mod review;
 mod tally;
+mod volumes;
 
 use std::cell::LazyCell;
 use std::collections::VecDeque;

@@ -17,6 +17,7 @@ pub use adopt::{ADOPTED_MAX, Adoptable, Found};
 pub use ctlabel::LabelNames;
 pub use keeper::{Keeper, Newcomer, Standing};
 pub use set::{Dimension, Family, Home, SetSpec, Sets};
+pub use sink::stream as sink;
 pub use stream::{Clock, Recorder, Rfc3164, StreamSpec, Streams, listen};
 
 use std::fmt::Debug;

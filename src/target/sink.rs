@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::log::Record;
 use super::stream::StreamSpec;
 use super::{Context, Kind, Target};
-use crate::json::Object;
+use crate::json::{Object, Problem, Severity};
 
 /// The kind.
 pub static SINK: Kind =
@@ -18,18 +18,32 @@ pub static SINK: Kind =
 const FOLDER: &str = "/var/run/nfa";
 /// The sink that is syslog.
 const SYSLOG: &str = "syslog";
+/// Most lines a minute in syslog, which others use too; and what can be asked for.
+const RATE_DEFAULT: u32 = 600;
+const RATE_MOST: u64 = 60_000;
 /// Longest path of a socket in bytes: `sun_path` without the zero byte (unix(7)).
 const PATH_BYTES_MAX: usize = 107;
 
 fn parse(object: &Object<'_>, context: &mut Context<'_>) -> Option<Box<dyn Target>> {
-    let (sink, channel) = (object.text("sink"), object.text("channel"));
-    let path = object.text("path");
-    let spec = if sink == Some(SYSLOG) {
-        StreamSpec::Syslog
-    } else {
-        StreamSpec::Socket { path: socket(object, path, sink, channel)? }
-    };
+    let spec = stream(object, None)?;
     Some(Box::new(Record(context.streams.intern(spec))))
+}
+
+/// The stream that an object names by `sink` and `channel` or by `path`; `default`: the sink where it
+/// names none. `None`: it is refused, which is among the findings.
+pub fn stream(object: &Object<'_>, default: Option<&str>) -> Option<StreamSpec> {
+    let (sink, channel) = (object.text("sink"), object.text("channel"));
+    let (path, rate) = (object.text("path"), object.number("rate", 1, RATE_MOST));
+    if sink == Some(SYSLOG) {
+        let per_minute = rate.and_then(|rate| u32::try_from(rate).ok()).unwrap_or(RATE_DEFAULT);
+        return Some(StreamSpec::Syslog { per_minute });
+    }
+    if rate.is_some() {
+        let expected = "none: only the sink \"syslog\" has one".to_owned();
+        let problem = Problem::Value { expected, found: "a rate, ignored".to_owned() };
+        object.report(Severity::Warning, object.path_of("rate"), problem);
+    }
+    Some(StreamSpec::Socket { path: socket(object, path, sink.or(default), channel)? })
 }
 
 fn socket(

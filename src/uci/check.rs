@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Context;
 use super::finding::{Finding, Problem};
-use super::model::{Exemption, Globals, Home, Marks, Match, OwnSet, Schedule, Setup};
+use super::model::{Exemption, Globals, Home, Marks, Match, OwnSet, Privacy, Schedule, Setup};
+use super::records;
 use super::rule::{self, Known, number};
 use super::section::{Reader, Refused};
 use super::syntax::{Section, Text};
@@ -167,6 +168,8 @@ fn plain_globals(context: &Context<'_>) -> Globals {
         marks: MARKS_DEFAULT,
         log_limit: LOG_LIMIT_DEFAULT.to_owned(),
         local_networks: Vec::new(),
+        telemetry: None,
+        privacy: Privacy::default(),
     }
 }
 
@@ -185,6 +188,8 @@ fn globals(reader: &Reader<'_>, context: &Context<'_>) -> Result<Globals, Refuse
     let dscp = mask(reader, "dscp_mask", MARKS_DEFAULT.dscp, 6);
     let state = mask(reader, "mark_mask", MARKS_DEFAULT.state, 4);
     let log_limit = log_limit(reader);
+    let telemetry = records::telemetry(reader);
+    let privacy = records::privacy(reader);
     let local_networks: Result<Vec<String>, Refused> = reader
         .texts("local_network")
         .iter()
@@ -212,6 +217,8 @@ fn globals(reader: &Reader<'_>, context: &Context<'_>) -> Result<Globals, Refuse
         marks,
         log_limit: log_limit?,
         local_networks: local_networks?,
+        telemetry: telemetry?,
+        privacy: privacy?,
     })
 }
 

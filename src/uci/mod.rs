@@ -9,6 +9,7 @@ mod check;
 mod emit;
 mod finding;
 mod model;
+mod records;
 mod rule;
 mod section;
 pub mod syntax;

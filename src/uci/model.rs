@@ -327,6 +327,30 @@ pub struct Globals {
     pub log_limit: String,
     /// Networks of the LAN.
     pub local_networks: Vec<String>,
+    /// Records of all flows.
+    pub telemetry: Option<Telemetry>,
+    /// What is said of people.
+    pub privacy: Privacy,
+}
+
+/// Records of all flows, to whoever reads the socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Telemetry {
+    /// Seconds between two records of one flow's counters; the daemon's own where it says nothing.
+    pub interval: Option<u32>,
+    /// Which records; all where there is none.
+    pub records: Vec<&'static str>,
+}
+
+/// What records, and answers too, say of people: a word of [`crate::privacy::Treatment`] each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Privacy {
+    /// Of names of hosts.
+    pub hosts: Option<&'static str>,
+    /// Of clients.
+    pub clients: Option<&'static str>,
+    /// Also in answers of the control socket.
+    pub answers: bool,
 }
 
 /// A whole file, checked.

@@ -5,8 +5,8 @@
 //! So a connection that is not there is looked for once more after a second. Then it has gone,
 //! which is normal.
 
-use crate::effect::{Effect, FiveTuple, Tracked};
-use crate::net::{Endpoint, Transport};
+use crate::effect::{Accounts, Effect, FiveTuple, Tracked};
+use crate::net::{Direction, Endpoint, Transport};
 use crate::netlink::conntrack::{self, Change, Detail, Labels, Tuple};
 use crate::netlink::{Batch, Client, Error};
 
@@ -102,6 +102,25 @@ pub(super) fn tracked(client: &mut Client, flow: &FiveTuple) -> Result<Option<Tr
             has_nat: connection.has_nat() || !is_mirrored,
             reply: [reply.source, reply.destination],
         }
+    }))
+}
+
+/// What connection tracking counted of a flow's connection, the sender's way first; none if it knows
+/// none or does not count.
+pub(super) fn accounts(client: &mut Client, flow: &FiveTuple) -> Result<Option<Accounts>, Error> {
+    let asked = tuple(flow);
+    let found = conntrack::find(client, &asked)?;
+    Ok(found.and_then(|connection| {
+        let [mut sent, mut got] =
+            [connection.counters(Direction::Original)?, connection.counters(Direction::Reply)?];
+        if connection.original != asked {
+            (sent, got) = (got, sent);
+        }
+        Some(Accounts {
+            packets: [sent.packets, got.packets],
+            bytes: [sent.bytes, got.bytes],
+            offloaded: connection.is_offloaded(),
+        })
     }))
 }
 

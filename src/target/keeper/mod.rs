@@ -15,7 +15,7 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use super::adopt::Found;
 use super::set::{Home, SetSpec, Sets};
-use crate::effect::{Effect, FiveTuple, Live, SetId, Tracked};
+use crate::effect::{Accounts, Effect, FiveTuple, Live, SetId, Tracked};
 use crate::netlink::{Batch, Client, Error, Failure, ipset as kernel_ipset};
 use crate::time::Timestamp;
 use conntrack::Connections;
@@ -79,6 +79,8 @@ pub struct Keeper {
     failures: Tallies,
     lacks: Lacks,
     search: Search,
+    /// Times that events of connections were lost; wraps.
+    overruns: u32,
 }
 
 impl Keeper {
@@ -98,6 +100,7 @@ impl Keeper {
             failures: Tallies::default(),
             lacks: Lacks::default(),
             search: Search::default(),
+            overruns: 0,
         })
     }
 
@@ -241,6 +244,23 @@ impl Keeper {
         })
     }
 
+    /// Asks connection tracking what it counted of a flow. `None`: it knows nothing of it, now, or
+    /// does not count.
+    pub fn accounts(
+        &mut self,
+        flow: &FiveTuple,
+        now: Timestamp,
+        mut tell: impl FnMut(String),
+    ) -> Option<Accounts> {
+        if self.lacks.conntrack(&mut self.client, &mut tell) {
+            return None;
+        }
+        conntrack::accounts(&mut self.client, flow).unwrap_or_else(|error| {
+            self.failures.note(CONNECTIONS, &error, now, tell);
+            None
+        })
+    }
+
     /// Looks from now on for sets that ask by their names to be filled, or no longer. Called at
     /// start and after every reload.
     pub fn search(&mut self, is_on: bool, mut tell: impl FnMut(String)) {
@@ -359,6 +379,12 @@ impl Keeper {
             Some(State::Missing) | None => Standing::Missing,
         };
         (standing, self.failures.of(id.0.into()))
+    }
+
+    /// Times that the kernel had no room for events of sets or connections; wraps. All that they
+    /// may have told of was looked at anew.
+    pub const fn overruns(&self) -> u32 {
+        self.overruns.wrapping_add(self.watch.overruns())
     }
 
     /// Changes that the kernel refused.

@@ -41,7 +41,10 @@ pub enum StreamSpec {
         path: PathBuf,
     },
     /// `/dev/log`.
-    Syslog,
+    Syslog {
+        /// Most lines a minute; more are left out and counted.
+        per_minute: u32,
+    },
 }
 
 impl fmt::Display for StreamSpec {
@@ -51,7 +54,7 @@ impl fmt::Display for StreamSpec {
                 write!(f, "log {}/{prefix}-*{suffix}", folder.display())
             }
             Self::Socket { path } => write!(f, "socket {}", path.display()),
-            Self::Syslog => f.write_str("syslog"),
+            Self::Syslog { .. } => f.write_str("syslog"),
         }
     }
 }
@@ -125,13 +128,22 @@ impl Recorder {
                     LogFile::new(folder.clone(), prefix.clone(), suffix.clone(), *interval),
                 ),
                 StreamSpec::Socket { path } => Output::Socket(Socket::new(path.clone())),
-                StreamSpec::Syslog => Output::Syslog(Syslog::default()),
+                StreamSpec::Syslog { per_minute } => Output::Syslog(Syslog::new(*per_minute)),
             });
         }
         for output in self.outputs.values_mut() {
             if let Output::Socket(socket) = output {
                 socket.open(&mut tell);
             }
+        }
+    }
+
+    /// Whether somebody gets what is written to a stream: of a socket, whether it has a reader.
+    pub fn is_heard(&self, stream: StreamId) -> bool {
+        match self.outputs.get(&stream) {
+            Some(Output::Socket(socket)) => socket.has_readers(),
+            Some(Output::File(_) | Output::Syslog(_)) => true,
+            None => false,
         }
     }
 
@@ -142,7 +154,7 @@ impl Recorder {
             let Some(output) = self.outputs.get_mut(stream) else { continue };
             let mut line = dated(record, clock).to_string();
             match output {
-                Output::Syslog(syslog) => syslog.write(&line),
+                Output::Syslog(syslog) => syslog.write(&line, clock.now),
                 Output::File(file) => {
                     line.push('\n');
                     file.push(&line, clock.now);

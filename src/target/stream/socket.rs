@@ -71,6 +71,11 @@ impl Socket {
         }
     }
 
+    /// Whether anybody reads.
+    pub const fn has_readers(&self) -> bool {
+        !self.readers.is_empty()
+    }
+
     /// Gives every reader a line.
     pub fn push(&mut self, line: &[u8]) {
         let before = self.readers.len();

@@ -39,10 +39,16 @@ impl<T: Display> LogFormat<T> for Rfc3164 {
     }
 }
 
+/// A minute: what the rate is counted in.
+const WINDOW: Duration = Duration::from_secs(60);
+
 /// A way to syslog, opened when it is first needed.
-#[derive(Default)]
 pub(super) struct Syslog {
     logger: Option<Logger<LoggerBackend, Rfc3164>>,
+    per_minute: u32,
+    /// When the present minute began, and how many lines it has had.
+    window: Option<(Timestamp, u32)>,
+    left_out: u32,
     lost: u32,
     reported: u32,
     reported_at: Option<Timestamp>,
@@ -55,8 +61,25 @@ impl std::fmt::Debug for Syslog {
 }
 
 impl Syslog {
-    /// Writes a line. JSON has no control characters that could begin another.
-    pub fn write(&mut self, line: &str) {
+    pub const fn new(per_minute: u32) -> Self {
+        Syslog {
+            logger: None,
+            per_minute,
+            window: None,
+            left_out: 0,
+            lost: 0,
+            reported: 0,
+            reported_at: None,
+        }
+    }
+
+    /// Writes a line, unless this minute has had its lines. JSON has no control characters that
+    /// could begin another.
+    pub fn write(&mut self, line: &str, now: Timestamp) {
+        if !self.has_room(now) {
+            self.left_out = self.left_out.saturating_add(1);
+            return;
+        }
         // A log daemon that was restarted has another socket: the second try opens it.
         for _ in 0..2 {
             if self.logger.is_none() {
@@ -70,10 +93,24 @@ impl Syslog {
         self.lost = self.lost.saturating_add(1);
     }
 
-    /// Tells once a minute how many lines were lost.
+    fn has_room(&mut self, now: Timestamp) -> bool {
+        let (began, lines) = match self.window {
+            Some((began, lines)) if now.since(began) < WINDOW => (began, lines),
+            _ => (now, 0),
+        };
+        self.window = Some((began, lines.saturating_add(1)));
+        lines < self.per_minute
+    }
+
+    /// Tells once a minute how many lines were left out or lost.
     pub fn report(&mut self, now: Timestamp, tell: &mut dyn FnMut(String)) {
         let more = self.lost.wrapping_sub(self.reported);
         let due = self.reported_at.is_none_or(|at| now.since(at) >= REPORT_INTERVAL);
+        if due && self.left_out > 0 {
+            let (left_out, most) = (self.left_out, self.per_minute);
+            tell(format!("syslog: {left_out} records left out, over {most} a minute"));
+            (self.left_out, self.reported_at) = (0, Some(now));
+        }
         if more > 0 && due {
             tell(format!("syslog: {more} records lost, nobody takes them"));
             (self.reported, self.reported_at) = (self.lost, Some(now));
@@ -92,6 +129,21 @@ fn open() -> Option<Logger<LoggerBackend, Rfc3164>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_minute_has_its_number_of_lines_and_the_rest_is_told() {
+        let mut syslog = Syslog::new(3);
+        let at = |second: u64| Timestamp::from_micros(second * 1_000_000);
+        let admitted =
+            |syslog: &mut Syslog, second| (0..10).filter(|_| syslog.has_room(at(second))).count();
+        let counts: Vec<usize> =
+            [0, 30, 59, 60, 119, 120].map(|second| admitted(&mut syslog, second)).into();
+        assert_eq!(counts, [3, 0, 0, 3, 0, 3]);
+        (0..5).for_each(|_| syslog.write("x", at(130)));
+        let mut told = Vec::new();
+        (131..200).for_each(|second| syslog.report(at(second), &mut |line| told.push(line)));
+        assert_eq!(told, ["syslog: 5 records left out, over 3 a minute"]);
+    }
 
     #[test]
     fn a_line_is_as_rfc_3164_has_it() {
