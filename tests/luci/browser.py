@@ -198,7 +198,9 @@ class Browser:
         data = self.call("Page.captureScreenshot", format="png")["data"]
         path.write_bytes(base64.b64decode(data))
 
-    def script_seconds(self):
-        """Time that the page's scripts have taken so far."""
-        metrics = self.call("Performance.getMetrics")["metrics"]
-        return next(one["value"] for one in metrics if one["name"] == "ScriptDuration")
+    def seconds(self):
+        """What the page has taken so far: scripts, layout, all of its main thread."""
+        metrics = {
+            one["name"]: one["value"] for one in self.call("Performance.getMetrics")["metrics"]
+        }
+        return [metrics[f"{part}Duration"] for part in ("Script", "Layout", "Task")]

@@ -32,8 +32,10 @@ from world import ROOT  # noqa: E402
 
 HOSTILE = "<img src=x onerror=window.pwned=1>\u202e\x07\"'&amp;"
 FLOWS_MANY = 2000
-# The issue's bar, for this machine: script time of one refresh of the page of flows, in seconds.
-REFRESH_MAX = 0.050
+# The issue's bar: script time of one refresh of the page of flows, in milliseconds.
+REFRESH_MS_MAX = 50
+# What a router is asked for every three seconds while somebody looks: 50 flows.
+FIRST_PAGE_BYTES_MAX = 32_000
 
 
 class Job(Pages):
@@ -162,6 +164,12 @@ class Job(Pages):
             "the application was taken",
             "[...document.querySelectorAll('.modal .cbi-dynlist .item')].some((n) => n.textContent == 'netflix')",
         )
+        self.browser.type(".modal [data-name=category] input", "gmaes")
+        self.browser.wait(
+            "a name that nobody knows is refused",
+            "!!document.querySelector('.modal [data-name=category] .cbi-input-invalid')",
+        )
+        self.browser.type(".modal [data-name=category] input", "")
         self.browser.type(".modal textarea", "protocl == 'quic';")
         told = self.browser.wait(
             "a message", "(document.querySelector('.modal .nfa-criteria') || {}).textContent"
@@ -370,36 +378,38 @@ class Job(Pages):
     def many(self):
         """2,000 flows, 500 of them on the page."""
         many_flows(self.lab, world.v4("plain"), FLOWS_MANY)
-        wait_for(
-            "all flows are there", lambda: self.ask("status")["flows"]["live"] >= FLOWS_MANY, 20
-        )
+        there = lambda: self.ask("status")["flows"]["live"] >= FLOWS_MANY  # noqa: E731
+        wait_for("all flows are there", there, 20)
         self.open("flows")
-        for _ in range(4):
-            self.browser.click(".nfa-empty .btn", "Show more")
-            time.sleep(1)
-        rows = self.browser.wait(
-            "500 rows", "(document.querySelectorAll('.nfa-list tbody tr').length == 500) && 500", 20
-        )
-        before, start, calls = (
-            self.browser.script_seconds(),
-            time.monotonic(),
-            len(self.router.calls),
-        )
-        time.sleep(16)
-        script = self.browser.script_seconds() - before
-        turns = sum(1 for name, method, _ in self.router.calls[calls:] if method == "flows")
-        each = script / max(turns, 1)
+        rows = "document.querySelectorAll('.nfa-list tbody tr').length"
+        self.browser.wait("50 rows", f"{rows} == 50")
         self.report.check(
-            f"{rows} rows of {FLOWS_MANY} flows: script time of a refresh at most {REFRESH_MAX * 1000:.0f} ms",
-            turns >= 4 and each <= REFRESH_MAX,
-            f"{each * 1000:.1f} ms, {turns} in {time.monotonic() - start:.0f} s",
+            "the first page is a small answer",
+            self.router.largest["flows"] <= FIRST_PAGE_BYTES_MAX,
+            f"{self.router.largest['flows']} bytes",
+        )
+        for count in (200, 350, 500):
+            self.browser.click(".nfa-empty .btn", "Show more")
+            self.browser.wait(f"{count} rows", f"{rows} == {count}")
+        before, calls = self.browser.seconds(), len(self.router.calls)
+        time.sleep(16)
+        turns = sum(1 for _, method, _ in self.router.calls[calls:] if method == "flows")
+        took = [after - was for was, after in zip(before, self.browser.seconds(), strict=True)]
+        script, layout, task = [1000 * seconds / max(turns, 1) for seconds in took]
+        self.report.check(
+            f"500 rows of {FLOWS_MANY} flows: a refresh takes {REFRESH_MS_MAX} ms of script at most",
+            turns >= 4 and script <= REFRESH_MS_MAX,
+            f"{script:.1f} ms; layout {layout:.1f} ms, all of the page {task:.1f} ms; {turns} times",
         )
         # Every row is another one: what the worst refresh costs.
-        before = self.browser.script_seconds()
+        (before, *_) = self.browser.seconds()
         self.browser.type("select[name=sort]", "seen")
         time.sleep(2.5)
-        print(
-            f"      another order: {(self.browser.script_seconds() - before) * 1000:.1f} ms of script"
+        (after, *_) = self.browser.seconds()
+        self.report.check(
+            "another order takes no more",
+            after - before <= REFRESH_MS_MAX / 1000,
+            f"{(after - before) * 1000:.1f} ms",
         )
 
     def translations(self):

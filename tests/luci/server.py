@@ -96,6 +96,7 @@ class Router:
         self.granted = {"root": permissions(True), "guest": permissions(False)}
         self.lock = threading.Lock()
         self.calls = []
+        self.largest = {}  # method -> bytes of the last page's largest answer
         self.minified = False  # scripts are served as LuCI's build leaves them
         self.staged = {}  # config -> (UciFile, [changes])
 
@@ -220,8 +221,9 @@ def serve(router, translations):
             call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             session, name, method, values = call["params"]
             result = router.ubus(session, name, method, values)
-            reply = {"jsonrpc": "2.0", "id": call["id"], "result": result}
-            self.answer(json.dumps(reply), "application/json")
+            reply = json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": result})
+            router.largest[method] = max(router.largest.get(method, 0), len(reply))
+            self.answer(reply, "application/json")
 
         def do_GET(self):
             path = urlsplit(self.path).path
@@ -246,6 +248,7 @@ def serve(router, translations):
             )[9:]
             session = "guest" if "session=guest" in self.headers.get("Cookie", "") else "root"
             page = router.page(path, session, language, translations.get(language, {}))
+            router.largest.clear()
             self.answer(page or "no such page", "text/html; charset=utf-8", 200 if page else 404)
 
     class Server(ThreadingHTTPServer):

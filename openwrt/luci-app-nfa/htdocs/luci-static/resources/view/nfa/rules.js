@@ -10,8 +10,12 @@
 
 const SECONDS = 3;
 
-/* A list of names that are looked up while somebody types. */
+/* A list of names that are looked up while somebody types; what was typed and is none is not taken. */
 const Names = form.DynamicList.extend({
+	validate: function(section_id, value) {
+		return value && value === this.unknown ? _('Nobody knows this name: pick one of those shown.') : true;
+	},
+
 	renderWidget: function() {
 		const node = form.DynamicList.prototype.renderWidget.apply(this, arguments);
 		const dl = node.matches('.cbi-dynlist') ? node : node.querySelector('.cbi-dynlist');
@@ -25,6 +29,10 @@ const Names = form.DynamicList.extend({
 			dom.content(picks, null);
 		};
 		const look = () => nfa.ask('catalogue', { kind: this.kind, text: input.value.trim(), limit: 12 }).then((told) => {
+			const typed = input.value;
+
+			this.unknown = told.rows.some((row) => row.name.toLowerCase() == typed.toLowerCase()) ? null : typed;
+			input.dispatchEvent(new Event('blur'));
 			dom.content(picks, told.rows.length ? told.rows.map((row) => E('button', {
 				'class': 'btn cbi-button', 'type': 'button', 'title': row.category || '',
 				'click': (ev) => {
