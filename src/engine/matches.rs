@@ -83,8 +83,11 @@ impl Engine {
 
     /// Notes which of these actions a flow did not match before.
     pub(super) fn note_matches(&mut self, id: FlowId, matched: &[u16]) {
+        // Most flows match nothing, and those that do go on so.
+        if matched.is_empty() {
+            return;
+        }
         let Some(flow) = self.table.get(id) else { return };
-        // Most flows go on matching what they did.
         if matched.iter().all(|number| flow.matched.contains(number)) {
             return;
         }

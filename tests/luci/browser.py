@@ -12,11 +12,21 @@ import subprocess
 import time
 
 SWITCHES = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-extensions", "--disable-features=HttpsUpgrades,OptimizationHints,Translate",
-    "--hide-scrollbars", "--force-color-profile=srgb", "--remote-debugging-pipe", "about:blank",
-]  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--disable-features=HttpsUpgrades,OptimizationHints,Translate",
+    "--hide-scrollbars",
+    "--force-color-profile=srgb",
+    "--remote-debugging-pipe",
+    "about:blank",
+]
 
 
 class BrowserError(Exception):
@@ -37,15 +47,21 @@ class Browser:
             os.dup2(11, 4)
 
         self.process = subprocess.Popen(
-            ["chromium", f"--user-data-dir={profile}", *SWITCHES], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, close_fds=False,
-            preexec_fn=descriptors, start_new_session=True,
-        )  # fmt: skip
+            ["chromium", f"--user-data-dir={profile}", *SWITCHES],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            close_fds=False,
+            preexec_fn=descriptors,
+            start_new_session=True,
+        )
         os.close(theirs_in)
         os.close(theirs_out)
         self.input, self.output = ours_in, ours_out
         self.heard, self.number, self.events, self.session = b"", 0, [], None
-        (target,) = [one for one in self.call("Target.getTargets")["targetInfos"] if one["type"] == "page"][:1]
+        (target,) = [
+            one for one in self.call("Target.getTargets")["targetInfos"] if one["type"] == "page"
+        ][:1]
         attached = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         self.session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Performance", "Network"):
@@ -99,7 +115,9 @@ class Browser:
 
     def evaluate(self, script):
         """The value of an expression; promises are waited for."""
-        told = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        told = self.call(
+            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
+        )
         if "exceptionDetails" in told:
             details = told["exceptionDetails"]
             text = details.get("exception", {}).get("description", details["text"])
@@ -128,32 +146,46 @@ class Browser:
 
     def open(self, url):
         self.call("Page.navigate", url=url)
-        self.wait(f"{url} is there", f"location.href == {json.dumps(url)} && document.body && document.body.dataset.ready == '1'")
+        self.wait(
+            f"{url} is there",
+            f"location.href == {json.dumps(url)} && document.body && document.body.dataset.ready == '1'",
+        )
 
     def click(self, selector, text=None):
         """Clicks the first element of that kind (and text) that is shown."""
-        self.wait(f"something to click: {selector} {text or ''}", f"""(() => {{
+        self.wait(
+            f"something to click: {selector} {text or ''}",
+            f"""(() => {{
             const all = [...document.querySelectorAll({json.dumps(selector)})];
             const text = {json.dumps(text)};
             const one = all.find((node) => node.offsetParent && (text === null || node.textContent.trim() === text));
             if (!one) return false;
             one.click();
-            return true; }})()""")  # fmt: skip
+            return true; }})()""",
+        )
 
     def type(self, selector, text):
         """Puts a text into a field, as somebody types it."""
-        self.wait(f"a field: {selector}", f"""(() => {{
+        self.wait(
+            f"a field: {selector}",
+            f"""(() => {{
             const one = [...document.querySelectorAll({json.dumps(selector)})].find((node) => node.offsetParent);
             if (!one) return false;
             one.focus();
             one.value = {json.dumps(text)};
             for (const kind of ['input', 'keyup', 'change', 'blur'])
                 one.dispatchEvent(new Event(kind, {{ bubbles: true }}));
-            return true; }})()""")  # fmt: skip
+            return true; }})()""",
+        )
 
     def size(self, width, height, mobile=False):
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
-                  deviceScaleFactor=1, mobile=mobile)  # fmt: skip
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=mobile,
+        )
 
     def dark(self, on):
         feature = {"name": "prefers-color-scheme", "value": "dark" if on else "light"}
@@ -166,7 +198,9 @@ class Browser:
         data = self.call("Page.captureScreenshot", format="png")["data"]
         path.write_bytes(base64.b64decode(data))
 
-    def script_seconds(self):
-        """Time that the page's scripts have taken so far."""
-        metrics = self.call("Performance.getMetrics")["metrics"]
-        return next(one["value"] for one in metrics if one["name"] == "ScriptDuration")
+    def seconds(self):
+        """What the page has taken so far: scripts, layout, all of its main thread."""
+        metrics = {
+            one["name"]: one["value"] for one in self.call("Performance.getMetrics")["metrics"]
+        }
+        return [metrics[f"{part}Duration"] for part in ("Script", "Layout", "Task")]

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """The texts of LuCI's pages: makes po/templates/nfa.pot of the sources, and checks translations.
 
-    po.py          says what is not as it should be; status 1 if something is not
-    po.py --write  writes the template anew, and puts new texts into the translations, empty
+po.py          says what is not as it should be; status 1 if something is not
+po.py --write  writes the template anew, and puts new texts into the translations, empty
 """
 
 import json
@@ -55,14 +55,20 @@ def template():
     for text, places in texts().items():
         # Lines change with every edit, files do not.
         files = dict.fromkeys(place.split(":")[0] for place in places)
-        parts.append("".join(f"#: {place}\n" for place in files) + f'msgid {quoted(text)}\nmsgstr ""\n')
+        parts.append(
+            "".join(f"#: {place}\n" for place in files) + f'msgid {quoted(text)}\nmsgstr ""\n'
+        )
     return "\n".join(parts)
 
 
 def read(language):
     """Text -> translation, of a .po whose texts are each on one line."""
     path = APP / "po" / language / "nfa.po"
-    pairs = re.findall(r'^msgid (".+")\nmsgstr (".*")$', path.read_text(), re.M) if path.exists() else []
+    pairs = (
+        re.findall(r'^msgid (".+")\nmsgstr (".*")$', path.read_text(), re.M)
+        if path.exists()
+        else []
+    )
     return {json.loads(text): json.loads(told) for text, told in pairs if text != '""'}
 
 
@@ -82,8 +88,9 @@ def problems():
         for text in wanted:
             if not known.get(text):
                 yield f"{language}: not translated: {text}"
-            elif sorted(PLACE.findall(text)) != sorted(PLACE.findall(known[text])) or \
-                    [p for p in PLACE.findall(text)] != [p for p in PLACE.findall(known[text])]:
+            elif sorted(PLACE.findall(text)) != sorted(PLACE.findall(known[text])) or [
+                p for p in PLACE.findall(text)
+            ] != [p for p in PLACE.findall(known[text])]:
                 yield f"{language}: other places for values, or in another order: {text}"
         for text in known:
             if text not in wanted:

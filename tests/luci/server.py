@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from minify import minify
 from uci_file import UciFile
 
 HERE = Path(__file__).resolve().parent
@@ -50,7 +51,12 @@ def menu():
 def permissions(with_write):
     """What the ACL file grants: scope -> object -> names."""
     (acl,) = json.loads((APP / "root/usr/share/rpcd/acl.d/luci-app-nfa.json").read_text()).values()
-    granted = {"ubus": {}, "uci-read": set(acl["read"]["uci"]), "uci-write": set(), "file": set(acl["read"]["file"])}
+    granted = {
+        "ubus": {},
+        "uci-read": set(acl["read"]["uci"]),
+        "uci-write": set(),
+        "file": set(acl["read"]["file"]),
+    }
     for part in ("read", "write") if with_write else ("read",):
         for name, methods in acl[part]["ubus"].items():
             granted["ubus"].setdefault(name, set()).update(methods)
@@ -90,6 +96,8 @@ class Router:
         self.granted = {"root": permissions(True), "guest": permissions(False)}
         self.lock = threading.Lock()
         self.calls = []
+        self.largest = {}  # method -> bytes of the last page's largest answer
+        self.minified = False  # scripts are served as LuCI's build leaves them
         self.staged = {}  # config -> (UciFile, [changes])
 
     def config(self, name):
@@ -142,7 +150,10 @@ class Router:
         log.append([method, values.get("section") or values.get("name") or ""])
         match method:
             case "add":
-                return [OK, {"section": file.add(values["type"], values.get("name"), values["values"])}]
+                return [
+                    OK,
+                    {"section": file.add(values["type"], values.get("name"), values["values"])},
+                ]
             case "set":
                 file.set(values["section"], values["values"])
             case "delete":
@@ -180,8 +191,13 @@ class Router:
             start = f"L.require({json.dumps(view)}).catch(L.error);"
         else:
             return None
-        return PAGE.format(language=language, tabs="".join(tabs), session=json.dumps(session),
-                           translations=json.dumps(translations), start=start)  # fmt: skip
+        return PAGE.format(
+            language=language,
+            tabs="".join(tabs),
+            session=json.dumps(session),
+            translations=json.dumps(translations),
+            start=start,
+        )
 
 
 def serve(router, translations):
@@ -205,19 +221,34 @@ def serve(router, translations):
             call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             session, name, method, values = call["params"]
             result = router.ubus(session, name, method, values)
-            reply = {"jsonrpc": "2.0", "id": call["id"], "result": result}
-            self.answer(json.dumps(reply), "application/json")
+            reply = json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": result})
+            router.largest[method] = max(router.largest.get(method, 0), len(reply))
+            self.answer(reply, "application/json")
 
         def do_GET(self):
             path = urlsplit(self.path).path
-            for prefix, folder in [("/stand_in/", HERE / "stand_in"), ("/luci-static/resources/", RESOURCES)]:
+            for prefix, folder in [
+                ("/stand_in/", HERE / "stand_in"),
+                ("/luci-static/resources/", RESOURCES),
+            ]:
                 file = (folder / path.removeprefix(prefix)).resolve()
                 if path.startswith(prefix) and file.is_relative_to(folder) and file.is_file():
                     kind = "text/css" if file.suffix == ".css" else "text/javascript"
-                    return self.answer(file.read_bytes(), f"{kind}; charset=utf-8")
-            language = next((word for word in self.headers.get("Cookie", "").split("; ") if word.startswith("language=")), "language=en")[9:]
+                    body = file.read_bytes()
+                    if router.minified and folder == RESOURCES:
+                        body = minify(body.decode())
+                    return self.answer(body, f"{kind}; charset=utf-8")
+            language = next(
+                (
+                    word
+                    for word in self.headers.get("Cookie", "").split("; ")
+                    if word.startswith("language=")
+                ),
+                "language=en",
+            )[9:]
             session = "guest" if "session=guest" in self.headers.get("Cookie", "") else "root"
             page = router.page(path, session, language, translations.get(language, {}))
+            router.largest.clear()
             self.answer(page or "no such page", "text/html; charset=utf-8", 200 if page else 404)
 
     class Server(ThreadingHTTPServer):

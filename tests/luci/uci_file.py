@@ -17,7 +17,11 @@ class UciFile:
                 case ["config", kind, *name]:
                     anonymous = not name
                     self.sections.append(
-                        {".type": kind, ".name": name[0] if name else self.new_name(), ".anonymous": anonymous}
+                        {
+                            ".type": kind,
+                            ".name": name[0] if name else self.new_name(),
+                            ".anonymous": anonymous,
+                        }
                     )
                 case ["option", option, value]:
                     self.sections[-1][option] = value

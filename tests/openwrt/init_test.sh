@@ -278,7 +278,7 @@ check_and_rules_are_for_people() {
 	config
 	check >"$WORK/out" && has "no mistakes" "$WORK/out" || return 1
 	rules >"$WORK/out" && has "table inet nfa" "$WORK/out" || return 1
-	rules --format iptables >"$WORK/out" && has "iptables -t mangle" "$WORK/out" || return 1
+	rules --format iptables >"$WORK/out" && has "iptables -w -t mangle" "$WORK/out" || return 1
 	for command in check rules devices apps flows sets search; do
 		case "$EXTRA " in
 			*" $command "*) ;;

@@ -111,7 +111,7 @@
 				if (item && !event.target.closest('.add-item'))
 					item.remove();
 			});
-			this.bind(dl, dl);
+			this.bind(dl, input, 'keyup', 'blur');
 			for (const value of this.values)
 				this.addItem(dl, value, this.choices && this.choices[value]);
 			return dl;
@@ -123,6 +123,14 @@
 					E('span', {}, [text ? text : value]), E('input', { type: 'hidden', value }),
 				]), dl.querySelector('.add-item'));
 			dl.dispatchEvent(new CustomEvent('cbi-dynlist-change', { bubbles: true }));
+		},
+		/* As LuCI does: only what is being typed is checked, and may be nothing. */
+		check() {
+			const told = this.input.value && this.options.validate(this.input.value);
+			const good = !told || told === true;
+			this.node.classList.toggle('cbi-input-invalid', !good);
+			this.node.dataset.error = good ? '' : told;
+			return good;
 		},
 		getValue() {
 			// What was typed and not added counts too, as in LuCI.

@@ -57,7 +57,9 @@ const STYLE = [
 	'.nfa-chart .up{fill:none;stroke:var(--success-color-medium,#4c9f4c);stroke-width:1.5;vector-effect:non-scaling-stroke}',
 	'.nfa-key{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin:0 .3em 0 .8em;background:var(--primary-color-medium,#3a7bd5);opacity:.5}',
 	'.nfa-key.up{background:var(--success-color-medium,#4c9f4c);opacity:1}',
-	'.nfa-list{width:100%;border-collapse:collapse}',
+	'.nfa-list{width:100%;border-collapse:collapse;table-layout:fixed}',
+	'.nfa-list th.wide{width:28%}',
+	'.nfa-list th.num{width:8em}',
 	'.nfa-list th,.nfa-list td{text-align:left;padding:.35em .5em;border-bottom:1px solid rgba(128,128,128,.25);vertical-align:top}',
 	'.nfa-list th{white-space:nowrap}',
 	'.nfa-list .num{text-align:right;white-space:nowrap}',
@@ -77,8 +79,9 @@ const STYLE = [
 	'.nfa-picks{display:flex;flex-wrap:wrap;gap:.3em;margin-top:.3em}',
 	'.nfa-picks .btn{padding:.1em .6em;margin:0}',
 	'@media(max-width:700px){',
+	'.nfa-bar input,.nfa-bar select{max-width:none;flex-basis:40%}',
 	'.nfa-list thead{display:none}',
-	'.nfa-list tr{display:grid;grid-template-columns:1fr auto;border-bottom:1px solid rgba(128,128,128,.4);padding:.3em 0}',
+	'.nfa-list tr{display:grid;grid-template-columns:minmax(0,3fr) minmax(0,2fr);border-bottom:1px solid rgba(128,128,128,.4);padding:.3em 0}',
 	'.nfa-list td{border:0;padding:.1em .5em}',
 	'.nfa-list td.wide{grid-column:1/-1}',
 	'.nfa-list td:empty{display:none}',
@@ -197,10 +200,14 @@ return baseclass.extend({
 
 		rows.forEach((row) => {
 			const name = this.device(names, row.name, row.mac);
-			const one = known[name] = known[name] || { name: name, value: 0, live: 0 };
+			const one = known[name] = known[name] || { name: name, addresses: [], value: 0, live: 0, sent: 0, received: 0 };
 
+			one.mac = one.mac || row.mac;
+			one.addresses.push(row.name);
 			one.value += row.bytes;
 			one.live += row.live;
+			one.sent += row.local_bytes;
+			one.received += row.other_bytes;
 			one.text = this.size(one.value);
 		});
 

@@ -65,7 +65,7 @@ return view.extend({
 				told.catalogue
 					? _('%s belongs to %s, category %s.').format(told.what, nfa.short(told.catalogue.application), told.catalogue.category)
 					: _('%s belongs to no application of the catalogue.').format(told.what),
-				_('%d live flows, in sets: %d.').format(told.live_flows, told.in_sets)
+				_('Live flows: %d, in sets: %d').format(told.live_flows, told.in_sets)
 			].concat(told.members.map((member) => _('In %s since %s, left: %s').format(
 				member.set, nfa.time(member.age_s), member.remaining_s == null ? _('stays') : nfa.time(member.remaining_s))),
 			told.flows.map((flow) => '%s → %s (%s)'.format(nfa.device(names, flow.local_ip, flow.local_mac), flow.host || flow.other_ip, nfa.short(flow.application) || flow.protocol || '?')));

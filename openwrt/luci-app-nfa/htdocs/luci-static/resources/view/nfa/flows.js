@@ -7,8 +7,9 @@
 'require view';
 
 const SECONDS = 3;
-const PAGE = 100;
-/* The most rows of an answer. */
+/* Rows at first, what more each time, and the most of an answer. */
+const ROWS = 50;
+const ROWS_MORE = 150;
 const ROWS_MAX = 500;
 
 function parameter(name) {
@@ -129,7 +130,7 @@ return view.extend({
 				return E('li', { 'class': why.actions[i].matches ? 'nfa-good' : '' }, [ line, tests ? E('small', [ ' ' + tests ]) : '' ]);
 			});
 			dom.content(words, shown.length
-				? [ E('ul', { 'class': 'nfa-health' }, shown) ]
+				? [ E('ul', { 'class': 'nfa-health' }, [].concat(shown)) ]
 				: [ E('p', [ _('There are no rules yet.') ]) ]);
 		}).catch((error) => dom.content(words, [ E('p', [ error.message ]) ]));
 	},
@@ -137,7 +138,7 @@ return view.extend({
 	render: function(loaded) {
 		const names = this.names = loaded[0];
 		const notice = E('div'), count = E('small');
-		const query = { limit: PAGE, sort: 'newest', text: parameter('text'), rule: parameter('rule') };
+		const query = { limit: ROWS, sort: 'newest', text: parameter('text'), rule: parameter('rule') };
 		let paused = false, waits = null;
 
 		const list = nfa.list([
@@ -154,7 +155,7 @@ return view.extend({
 		], (flow) => flow.id, (flow) => this.explain(flow));
 		const empty = E('p', { 'class': 'nfa-empty', 'hidden': '' });
 		const more = E('button', { 'class': 'btn cbi-button', 'hidden': '', 'click': () => {
-			query.limit = Math.min(query.limit + PAGE, ROWS_MAX);
+			query.limit = Math.min(query.limit + ROWS_MORE, ROWS_MAX);
 			return refresh();
 		} }, [ _('Show more') ]);
 
@@ -178,7 +179,7 @@ return view.extend({
 			clearTimeout(waits);
 			waits = setTimeout(() => {
 				query.text = filter.value.trim();
-				query.limit = PAGE;
+				query.limit = ROWS;
 				ask();
 			}, 300);
 		});

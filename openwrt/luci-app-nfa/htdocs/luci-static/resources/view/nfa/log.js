@@ -1,6 +1,5 @@
 // What happened: which flows matched which rules, and what went wrong.
 'use strict';
-'require dom';
 'require nfa';
 'require uci';
 'require view';

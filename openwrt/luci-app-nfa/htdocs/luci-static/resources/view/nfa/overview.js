@@ -105,7 +105,7 @@ return view.extend({
 			rules.update(status.rules.filter((rule) => rule.live || rule.last_s < 60).map((rule) => ({
 				name: done[rule.name] ? '%s: %s'.format(rule.name, done[rule.name]) : rule.name,
 				value: rule.live,
-				text: _('%d flows now').format(rule.live)
+				text: _('now: %d').format(rule.live)
 			})));
 			if (told[2])
 				chart.update(told[2]);

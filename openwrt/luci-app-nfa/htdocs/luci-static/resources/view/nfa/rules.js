@@ -10,8 +10,12 @@
 
 const SECONDS = 3;
 
-/* A list of names that are looked up while somebody types. */
+/* A list of names that are looked up while somebody types; what was typed and is none is not taken. */
 const Names = form.DynamicList.extend({
+	validate: function(section_id, value) {
+		return value && value === this.unknown ? _('Nobody knows this name: pick one of those shown.') : true;
+	},
+
 	renderWidget: function() {
 		const node = form.DynamicList.prototype.renderWidget.apply(this, arguments);
 		const dl = node.matches('.cbi-dynlist') ? node : node.querySelector('.cbi-dynlist');
@@ -25,6 +29,10 @@ const Names = form.DynamicList.extend({
 			dom.content(picks, null);
 		};
 		const look = () => nfa.ask('catalogue', { kind: this.kind, text: input.value.trim(), limit: 12 }).then((told) => {
+			const typed = input.value;
+
+			this.unknown = told.rows.some((row) => row.name.toLowerCase() == typed.toLowerCase()) ? null : typed;
+			input.dispatchEvent(new Event('blur'));
 			dom.content(picks, told.rows.length ? told.rows.map((row) => E('button', {
 				'class': 'btn cbi-button', 'type': 'button', 'title': row.category || '',
 				'click': (ev) => {
@@ -84,8 +92,12 @@ const Criteria = form.TextValue.extend({
 				const live = told.reduce((sum, one) => sum + (one.live_flows || 0), 0);
 
 				this.wrong = errors.length ? { value: value, told: errors[0].split('\n')[0] } : null;
-				dom.content(box, errors.concat(warnings).map((line) => E('pre', { 'class': 'nfa-caret' }, [ line ])).concat(
-					told.length && !errors.length ? E('small', { 'class': 'nfa-good' }, [ _('Understood; %d live flows match now.').format(live) ]) : []));
+				/* The message, and below it the line with the caret, which must not be broken. */
+				dom.content(box, errors.concat(warnings).map((text) => E('div', [
+					E('div', { 'class': 'nfa-bad' }, [ text.split('\n')[0] ]),
+					E('pre', { 'class': 'nfa-caret' }, [ text.split('\n').slice(1).join('\n') ])
+				])).concat(told.length && !errors.length
+					? E('div', { 'class': warnings.length ? '' : 'nfa-good' }, [ _('Understood. Live flows that match now: %d').format(live) ]) : []));
 				area.dispatchEvent(new Event('blur'));
 			}).catch((error) => dom.content(box, [ E('em', [ error.what == 'off'
 				? _('nfa does not run: criteria are checked when they are applied.') : error.message ]) ]));
@@ -187,7 +199,10 @@ return view.extend({
 				section.mark && _('mark %s').format(section.mark), section.log == '1' && _('log'), join(section, [ 'schedule' ]).join(', ')
 			].filter((part) => part).join(', ') || _('nothing') ]);
 		});
-		column('_matches', _('Matches'), (sid) => E('span', { 'class': 'nfa-count', 'data-rule': actionNames()[sid] || '' }, [ '—' ]));
+		/* What is off is not among the daemon's; nor is what waits to be applied, or was refused. */
+		column('_matches', _('Matches'), (sid) => E('span', {
+			'class': 'nfa-count', 'data-rule': actionNames()[sid] || '', 'data-none': uci.get('nfa', sid, 'enabled') == '0' ? _('off') : '—'
+		}));
 
 		o = s.option(form.Flag, 'enabled', _('On'));
 		o.modalonly = false;
@@ -232,7 +247,7 @@ return view.extend({
 		const refresh = () => nfa.ask('status').then((status) => {
 			document.querySelectorAll('.nfa-count').forEach((node) => {
 				const rule = status.rules.find((rule) => rule.name == node.getAttribute('data-rule'));
-				const text = !rule ? '—' : !rule.enabled ? _('off') : _('%d, now %d').format(rule.matches, rule.live) + (rule.in_force ? '' : ' (' + _('not at this time') + ')');
+				const text = !rule ? node.getAttribute('data-none') : !rule.enabled ? _('off') : _('%d, now %d').format(rule.matches, rule.live) + (rule.in_force ? '' : ' (' + _('not at this time') + ')');
 
 				if (node.textContent != text)
 					node.textContent = text;

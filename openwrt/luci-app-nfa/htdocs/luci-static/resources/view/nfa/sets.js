@@ -1,6 +1,5 @@
 // The kernel's sets: what is in them, for how long yet, and why.
 'use strict';
-'require dom';
 'require nfa';
 'require uci';
 'require view';
@@ -40,7 +39,7 @@ return view.extend({
 		], (row) => row.set + ' ' + row.home + ' ' + row.member);
 
 		const look = () => (picked ? nfa.ask('sets', { set: picked, limit: limit }).then((told) => {
-			title.textContent = _('%s: %d members').format(told.set, told.count);
+			title.textContent = _('%s, members: %d').format(told.set, told.count);
 			more.hidden = told.next == null || limit >= 500;
 			none.hidden = told.members.length > 0;
 			none.textContent = _('Nothing is in it now.');

@@ -28,7 +28,7 @@ const TABLE = {
 };
 
 function failed(what, message) {
-	return { error: { at: '', message, what } };
+	return { error: { at: '', message: message, what: what } };
 }
 
 function ask(request) {
@@ -77,7 +77,7 @@ for (let name, args in TABLE) {
 	methods[method] = {
 		args: known,
 		call: function(req) {
-			const request = { method };
+			const request = { method: method };
 
 			for (let key in known)
 				if (req.args[key] != null)
