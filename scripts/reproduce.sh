@@ -7,6 +7,7 @@
 # What the folder would leave in a program: the names of source files in panic messages. Those of nfa
 # itself are relative; those of crates lie in cargo's own folder, which `remap` takes out.
 set -euo pipefail
+shopt -s inherit_errexit # a build that fails is no build
 cd "$(dirname "$0")/.."
 against=${1:-}
 [ -z "$against" ] || against=$(realpath "$against")
@@ -15,7 +16,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 build() {
   git clone --quiet --no-hardlinks . "$1"
-  (cd "$1" && env -u CARGO_TARGET_DIR cargo build --locked --release --quiet)
+  (cd "$1" && env -u CARGO_TARGET_DIR cargo build --locked --release --quiet) >&2
   sha256sum <"$1/target/release/nfa" | cut -d ' ' -f 1
 }
 

@@ -285,7 +285,7 @@ fn nft_sees_no_difference_between_our_sets_and_its_own() {
                     format!("add set {family} t theirs {{ type {names}; {keeps} {size} }}");
                 let mut script = create;
                 nftables::add_set(&mut batch, &set, &shape).unwrap();
-                for (number, own) in [None, Some(30), Some(86_400)].into_iter().enumerate() {
+                for (number, own) in [None, Some(200), Some(86_400)].into_iter().enumerate() {
                     let parts: Vec<_> = fields
                         .iter()
                         .enumerate()
@@ -328,7 +328,7 @@ fn change(random: &mut Random, plain: &mut Plain, mut queue: impl FnMut(u32, Opt
                 queue(number, None);
             }
             _ => {
-                let timeout = [None, Some(100), Some(900)][random.below(3) as usize];
+                let timeout = [None, Some(200), Some(900)][random.below(3) as usize];
                 plain.insert(number, timeout);
                 queue(number, Some(timeout));
             }
