@@ -16,10 +16,9 @@ folder=${1:?usage: fuzz/long.sh FOLDER}
 mode=${2:-}
 slices=$folder/slices.tsv
 
-# What strangers send from afar comes first, then what the kernel says, then what people write;
-# the two long ones last, as long as there is time.
-order=(quic tls dns bittorrent http wire tcp_prefix hints twins netlink_reply control capture lists
-  catalogue uci config criteria zone dissector engine)
+# What strangers send from afar comes first, then what the kernel says, then what people write.
+order=(dissector engine quic tls dns bittorrent http wire tcp_prefix hints twins netlink_reply control
+  capture lists catalogue uci config criteria zone)
 goal() {
   case $1 in
     dissector | engine) echo 3600 ;;
@@ -111,8 +110,7 @@ quick() {
 
 times >"$folder/times"
 
-# Round by round a slice for each, so that all have had something wherever it ends; the two long
-# ones when the others are through.
+# Round by round a slice for each, so that all have had something wherever it ends.
 step() {
   local target=$1 left
   left=$(($(goal "$target") - $(sum "$target" 4)))
@@ -123,13 +121,11 @@ step() {
   fi
   slice "$target" "$((left < 120 ? left + 1 : 120))"
 }
-for group in "${order[*]:0:18}" "${order[*]:18}"; do
-  more=true
-  while $more; do
-    more=false
-    for target in $group; do
-      if step "$target"; then more=true; fi
-    done
+more=true
+while $more; do
+  more=false
+  for target in "${order[@]}"; do
+    if step "$target"; then more=true; fi
   done
 done
 table

@@ -157,7 +157,7 @@ fn interfaces() -> Vec<Interface> {
     vec![Interface { name: "br-lan".to_owned(), role: Role::Lan }]
 }
 
-pub(super) fn limits(choice: u32) -> Limits {
+pub fn limits(choice: u32) -> Limits {
     let limits = Limits { keep_ended: true, ..Limits::default() };
     let tight =
         Limits { flows_max: 6, gatherings_max: 2, hints_max: 3, endpoints_max: 4, ..limits };
@@ -179,7 +179,7 @@ pub fn engine(data: &[u8]) {
 }
 
 /// What one record of the input says.
-pub(super) enum Record<'d> {
+pub enum Record<'d> {
     /// A frame was captured then, on the interface of that number.
     Frame(Timestamp, u8, &'d [u8]),
     /// The configuration of that number, of [`CONFIGS`], is read.
@@ -195,7 +195,7 @@ pub(super) enum Record<'d> {
 }
 
 /// Link type, choice of limits and records of an input.
-pub(super) fn records(data: &[u8]) -> (LinkType, u32, impl Iterator<Item = Record<'_>>) {
+pub fn records(data: &[u8]) -> (LinkType, u32, impl Iterator<Item = Record<'_>>) {
     let (head, mut rest) = data.split_at(HEADER_BYTES.min(data.len()));
     let next = move || {
         let (record, behind) = rest.split_at_checked(16)?;
@@ -219,13 +219,13 @@ pub(super) fn records(data: &[u8]) -> (LinkType, u32, impl Iterator<Item = Recor
 }
 
 /// An engine with the first configuration.
-pub(super) fn fresh(limits: Limits) -> Engine {
+pub fn fresh(limits: Limits) -> Engine {
     let config = parsed(CONFIGS[0]);
     Engine::new(config, Arc::clone(&CATALOGUE), interfaces(), Locality::default(), limits)
 }
 
 /// Reads the configuration of that number.
-pub(super) fn reload(engine: &mut Engine, choice: u8, output: &mut Output) {
+pub fn reload(engine: &mut Engine, choice: u8, output: &mut Output) {
     let config = parsed(CONFIGS[usize::from(choice) % CONFIGS.len()]);
     engine.reload(config, Arc::clone(&CATALOGUE), interfaces(), output);
 }
