@@ -94,9 +94,10 @@ class Home:
                   "--transport", "tcp", "--connect", seeder, "--limit", "800000")  # fmt: skip
         for client in CLIENTS:
             for host in HOSTS:
+                way = "blob?bytes=90000000" if host == "www.youtube.com" else "hold?seconds=300"
                 if host != "www.example.org":
-                    lab.spawn(client, f"{client}-{host}", "curl", "-sSNk", "-4",
-                              f"https://{host}/hold?seconds=300")  # fmt: skip
+                    lab.spawn(client, f"{client}-{host}", "curl", "-sSNk", "-4", "-o", "/dev/null",
+                              "--limit-rate", "200k", f"https://{host}/{way}")  # fmt: skip
             lab.spawn(client, f"{client}-http", "curl", "-sSN", "-4", "-o", "/dev/null", "--limit-rate", "300k",
                       "http://www.example.org/blob?bytes=90000000")  # fmt: skip
         lab.spawn("client2", "call", PYTHON, "-c", INVITE)
