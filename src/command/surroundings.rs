@@ -75,7 +75,7 @@ fn uci_values<'t>(config: &'t str, option: &'t str) -> impl Iterator<Item = Stri
     config.lines().filter_map(move |line| {
         let mut words = line.split_whitespace();
         let mut value = || words.next().map(|word| word.trim_matches(['\'', '"']).to_owned());
-        (value()? == "option" && value()? == option).then(|| value()).flatten()
+        (value()? == "option" && value()? == option).then(value).flatten()
     })
 }
 
