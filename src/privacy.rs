@@ -2,10 +2,13 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+
+use crate::net::Mac;
 
 /// What becomes of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -95,6 +98,52 @@ fn replace(holder: &mut Map<String, Value>, key: &str, treatment: Treatment) {
     }
 }
 
+/// What stands for something in a text.
+pub fn stand_in(text: &str, treatment: Treatment) -> String {
+    match treatment {
+        Treatment::Keep => text.to_owned(),
+        Treatment::Hash => hashed(text).unwrap_or_else(|| HIDDEN.to_owned()),
+        Treatment::Drop => HIDDEN.to_owned(),
+    }
+}
+
+/// What stands for something that is left out.
+const HIDDEN: &str = "*";
+
+/// A text for people with its clients' addresses treated: those that `is_client` says are some, and
+/// all hardware addresses.
+pub fn words(text: &str, treatment: Treatment, is_client: &dyn Fn(IpAddr) -> bool) -> String {
+    if treatment == Treatment::Keep {
+        return text.to_owned();
+    }
+    let is_part = |c: char| c.is_ascii_alphanumeric() || ".:[]".contains(c);
+    let mut told = String::new();
+    for piece in text.split_inclusive(|c: char| !is_part(c)) {
+        let word = piece.trim_end_matches(|c: char| !is_part(c));
+        // A sentence may end behind it.
+        let bare = word.trim_end_matches(['.', ':']);
+        told.push_str(&treated_word(bare, treatment, is_client).unwrap_or_else(|| bare.to_owned()));
+        told.push_str(piece.strip_prefix(bare).unwrap_or_default());
+    }
+    told
+}
+
+/// `None`: it is no client.
+fn treated_word(
+    word: &str,
+    treatment: Treatment,
+    is_client: &dyn Fn(IpAddr) -> bool,
+) -> Option<String> {
+    if let Ok(addr) = word.parse::<IpAddr>() {
+        return is_client(addr).then(|| stand_in(word, treatment));
+    }
+    if let Ok(end) = word.parse::<SocketAddr>() {
+        let name = || stand_in(&end.ip().to_string(), treatment);
+        return is_client(end.ip()).then(|| format!("{}:{}", name(), end.port()));
+    }
+    word.parse::<Mac>().ok().map(|_| stand_in(word, treatment))
+}
+
 /// 64 bits of a hash that nobody can compute without the key, which is forgotten with the process:
 /// there are too few addresses for a hash without one. `None`: the system gives no random bytes.
 fn hashed(text: &str) -> Option<String> {
@@ -133,6 +182,20 @@ mod tests {
         });
         treat(record.as_object_mut().unwrap(), Privacy { hosts, clients, answers: false });
         record
+    }
+
+    #[test]
+    fn clients_in_words_are_treated_and_others_stay() {
+        let is_client = |addr: IpAddr| matches!(addr, IpAddr::V4(v4) if v4.is_private());
+        let text =
+            "udp 192.168.1.9:5060 > 203.0.113.1:5060; 192.168.1.9. 02:00:00:00:00:0a fd00::1";
+        let told = words(text, Treatment::Drop, &is_client);
+        assert_eq!(told, "udp *:5060 > 203.0.113.1:5060; *. * fd00::1");
+        let hashed = words(text, Treatment::Hash, &is_client);
+        assert!(!hashed.contains("192.168") && hashed.contains("203.0.113.1:5060"), "{hashed}");
+        let name = stand_in("192.168.1.9", Treatment::Hash);
+        assert_eq!((hashed.matches(&name).count(), name.len()), (2, 16), "{hashed}");
+        assert_eq!(words(text, Treatment::Keep, &is_client), text);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nfa::app::Catalogue;
 use nfa::control::{Teller, Usage};
-use nfa::effect::Effect;
+use nfa::effect::{Accounts, Effect, FiveTuple};
 use nfa::engine::{Engine, Limits, Output};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
@@ -446,4 +446,97 @@ fn telemetry_has_only_the_records_that_are_wanted_and_says_no_more_than_privacy_
         }
     }
     assert!(secrets >= 3, "{secrets} in {clear:?}");
+}
+
+/// A datagram of SIP from a client's port, or the answer to it.
+fn call(port: u16, answer: bool) -> Packet<'static> {
+    const INVITE: &[u8] = b"INVITE sip:bob@example.net SIP/2.0\r\nVia: SIP/2.0/UDP x\r\n\r\n";
+    let (client, server) = ([192, 168, 1, 9].into(), [203, 0, 113, 1].into());
+    let ends = if answer { (server, client) } else { (client, server) };
+    let ports = if answer { (5060, port) } else { (port, 5060) };
+    Packet {
+        source_mac: None,
+        destination_mac: None,
+        vlan: None,
+        source: ends.0,
+        destination: ends.1,
+        transport: Transport::Udp,
+        source_port: ports.0,
+        destination_port: ports.1,
+        dscp: 0,
+        tcp: None,
+        payload: INVITE,
+        payload_len: u32::try_from(INVITE.len()).unwrap(),
+        ip_len: 100,
+    }
+}
+
+fn engine(config: &str, limits: Limits) -> Engine {
+    let catalogue = Catalogue::empty();
+    let parsed = nfa::config::parse(config, Path::new("t.json"), &catalogue, Lists::default());
+    let interfaces = vec![Interface { name: "br-lan".to_owned(), role: Role::Lan }];
+    Engine::new(parsed.unwrap().0, Arc::new(catalogue), interfaces, Locality::default(), limits)
+}
+
+/// More flows than anybody reads about end at once: so many are told, the others counted.
+#[test]
+fn a_flood_of_flows_is_told_in_part_and_counted() {
+    let limits = Limits { keep_ended: true, flows_max: 16, ..Limits::default() };
+    let mut engine = engine(r#"{"telemetry": {}}"#, limits);
+    let (mut output, mut teller) = (Output::default(), Teller::default());
+    let now = Timestamp::from_micros(1_000_000);
+    for port in 1000..4000 {
+        engine.packet(now, 0, &call(port, false), &mut output);
+    }
+    let ended = std::mem::take(&mut output.ended);
+    assert_eq!(ended.len(), 3000 - 16);
+    let mut effects = Vec::new();
+    teller.ended(&engine, now, &ended, &mut effects);
+    let told = effects.len();
+    assert!((256..264).contains(&told), "{told}");
+    teller.round(&engine, now, (Timestamp::ZERO, Usage::default()), &mut effects);
+    let status = effects.iter().find_map(|effect| match effect {
+        Effect::Record { record, .. } if record["type"] == "agent_status" => Some(record),
+        _ => None,
+    });
+    let left_out = status.unwrap()["records_left_out"].as_u64().unwrap();
+    assert_eq!(usize::try_from(left_out).unwrap(), ended.len() - told.div_ceil(3));
+}
+
+/// What connection tracking counted is added once, whoever sends first in the tuple that was asked;
+/// frames that are counted here later are not added to it again; and the flow lives on.
+#[test]
+fn volumes_that_pass_by_are_added_once() {
+    let mut engine = engine("{}", Limits::default());
+    let mut output = Output::default();
+    let second = |second: u64| Timestamp::from_micros(second * 1_000_000);
+    engine.packet(second(1), 0, &call(4000, false), &mut output);
+    engine.packet(second(1), 0, &call(4000, true), &mut output);
+    let (id, tuple) = engine.accountable(0, 64).next().unwrap();
+    let volume = |engine: &Engine| {
+        let flow = engine.flows().get(id).unwrap();
+        (flow.packets, flow.bytes)
+    };
+    assert_eq!(volume(&engine), ([1, 1], [100, 100]));
+    let mut added = Default::default();
+    let found = Accounts { packets: [5, 9], bytes: [500, 9000], offloaded: true };
+    engine.account(id, &tuple, &found, &mut added, second(20));
+    assert_eq!(volume(&engine), ([5, 9], [500, 9000]));
+    engine.account(id, &tuple, &found, &mut added, second(21));
+    assert_eq!(volume(&engine), ([5, 9], [500, 9000]), "the same again is nothing more");
+    // Two frames that the capture's filter had counted are read later than connection tracking.
+    engine.credit(id, [0, 2], [0, 2000]);
+    let found = Accounts { packets: [5, 20], bytes: [500, 20_000], offloaded: true };
+    engine.account(id, &tuple, &found, &mut added, second(22));
+    assert_eq!(volume(&engine), ([5, 20], [500, 20_000]));
+    // The same connection by its other way.
+    let turned = FiveTuple { source: tuple.destination, destination: tuple.source, ..tuple };
+    let found = Accounts { packets: [30, 6], bytes: [30_000, 600], offloaded: true };
+    engine.account(id, &turned, &found, &mut added, second(23));
+    assert_eq!(volume(&engine), ([6, 30], [600, 30_000]));
+    // Idle datagrams are forgotten after 30 s; this flow was seen at 23 s, though not here.
+    engine.tick(second(45), &mut output);
+    assert_eq!(engine.flows().len(), 1);
+    engine.tick(second(60), &mut output);
+    assert_eq!(engine.flows().len(), 0);
 }

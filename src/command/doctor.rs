@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use super::ask::ask;
 use super::options::Options;
-use super::show::{Paint, list, text};
+use super::show::{Paint, list, number, text};
+use super::surroundings::Surroundings;
 use super::{Command, Failure, Outcome, ruleset, status};
 
 /// The command.
@@ -122,7 +123,9 @@ fn examine(options: &Options) -> Vec<Finding> {
     rights(&mut found);
     kernel(&mut found);
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    found.extend(offload(&read("/etc/config/firewall")));
+    let around = Surroundings::find();
+    found.extend(around.offload.map(offload));
+    found.extend(status.as_ref().ok().and_then(names));
     found.extend(accounting(&read("/proc/sys/net/netfilter/nf_conntrack_acct")));
     found.push(clock(sys::wall_clock().as_secs()));
     found.extend(memory(&read("/proc/meminfo")));
@@ -132,6 +135,7 @@ fn examine(options: &Options) -> Vec<Finding> {
         .or_else(|| options.config.as_ref().map(|path| path.display().to_string()));
     if let Some(config) = path.and_then(|path| fs::read_to_string(path).ok()) {
         found.extend(marks(&config, |name| Path::new("/etc/config").join(name).exists()));
+        found.extend(marks_in_rules(&config, &around.marks));
     }
     found
 }
@@ -140,6 +144,10 @@ fn daemon(status: &Value, found: &mut Vec<Finding>) {
     let troubles = status::troubles(status);
     if troubles.is_empty() {
         found.push(Finding::fine("daemon", "runs and has nothing to complain about"));
+    }
+    for doubt in status::doubts(status) {
+        let fix = "raise \"max_elements\" of its target and make it anew, or lower its \"ttl\"";
+        found.push(Finding::note("sets", doubt, fix));
     }
     let unmade = list(status, "sets").iter().filter(|set| text(set, "state") == "missing");
     let unmade: Vec<(String, String)> =
@@ -248,31 +256,47 @@ fn kernel(found: &mut Vec<Finding>) {
     }
 }
 
-/// Flow offload in the text of `/etc/config/firewall`.
-fn offload(firewall: &str) -> Option<Finding> {
-    let is_on = |option: &str| {
-        firewall.lines().any(|line| {
-            let mut words = line.split_whitespace();
-            let value = |word: &str| word.trim_matches(['\'', '"']).to_owned();
-            words.next() == Some("option")
-                && words.next().map(value).as_deref() == Some(option)
-                && words
-                    .next()
-                    .map(value)
-                    .is_some_and(|on| ["1", "on", "true", "yes", "enabled"].contains(&&*on))
-        })
+/// Flows that no rule and no capture sees.
+fn offload(kind: &str) -> Finding {
+    Finding::note(
+        "offload",
+        format!(
+            "{kind} flow offload is on: flows are named by their first packets, but a rule on a set \
+             does not stop a flow that is offloaded already, and volumes come from connection tracking"
+        ),
+        "uci set firewall.@defaults[0].flow_offloading=0; uci commit firewall; \
+         /etc/init.d/firewall restart  (or add a target of type kill)",
+    )
+}
+
+/// Flows after which a router that hears no name server's answer will not hear one.
+const FLOWS_WITHOUT_NAMES: u64 = 200;
+
+/// Whether names of hosts can be had from DNS.
+fn names(status: &Value) -> Option<Finding> {
+    let part = |key: &str| status.get(key).unwrap_or(&Value::Null);
+    let (answers, begun) = (number(part("names"), "dns_answers"), number(part("flows"), "begun"));
+    if answers > 0 {
+        return Some(Finding::fine("names", format!("{answers} DNS answers are remembered")));
+    }
+    let all_alike = |protocol: &str| {
+        list(status, "protocols").iter().any(|share| text(share, "name") == protocol)
     };
-    let (software, hardware) = (is_on("flow_offloading"), is_on("flow_offloading_hw"));
-    let kind = if hardware { "hardware" } else { "software" };
-    (software || hardware).then(|| {
+    let encrypted = ["DoT", "DoH", "DoQ"].iter().any(|protocol| all_alike(protocol));
+    let why = if encrypted {
+        "the clients ask name servers by encrypted ways"
+    } else {
+        "the clients' questions do not pass the interfaces that are captured"
+    };
+    (begun >= FLOWS_WITHOUT_NAMES).then(|| {
         Finding::note(
-            "offload",
+            "names",
             format!(
-                "{kind} flow offload is on: flows are named by their first packets, but volumes are \
-                 short, and a rule on a set does not stop a flow that is offloaded already"
+                "no DNS answer was seen in {begun} flows ({why}): what hides its name (ECH) stays \
+                 unknown"
             ),
-            "uci set firewall.@defaults[0].flow_offloading=0; uci commit firewall; \
-             /etc/init.d/firewall restart  (or add a target of type kill)",
+            "uci add_list dhcp.lan.dhcp_option='6,ADDRESS OF THIS ROUTER'; uci commit dhcp; \
+             /etc/init.d/dnsmasq restart; and switch private DNS off on the devices",
         )
     })
 }
@@ -325,20 +349,47 @@ const MARK_USERS: &[(&str, u32)] = &[
     ("pbr", 0x00ff_0000),
 ];
 
-/// Marks in the text of a configuration that others use too.
-fn marks(config: &str, is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
+/// The bits that each target of a configuration's text changes of the connection mark.
+fn own_masks(config: &str) -> Vec<(String, u32)> {
     let config: Value = serde_json::from_str(config).unwrap_or_default();
-    let targets = config.get("targets").and_then(Value::as_object);
-    let mut found = Vec::new();
-    for (name, target) in targets.into_iter().flatten() {
+    let targets = config.get("targets").and_then(Value::as_object).into_iter().flatten();
+    let mask = |(name, target): (&String, &Value)| {
         let kind = target.get("target_type").or_else(|| target.get("type"));
         if kind.and_then(Value::as_str) != Some("ctmark") {
-            continue;
+            return None;
         }
-        let mask = target.get("mask").and_then(Value::as_str).map_or(Some(u32::MAX), |text| {
+        let mask = target.get("mask").and_then(Value::as_str);
+        let mask = mask.map_or(Some(u32::MAX), |text| {
             u32::from_str_radix(text.trim_start_matches("0x"), 16).ok()
         });
-        let Some(mask) = mask else { continue };
+        Some((name.clone(), mask?))
+    };
+    targets.filter_map(mask).collect()
+}
+
+/// Rules of this machine that change the bits of our targets.
+fn marks_in_rules(config: &str, rules: &[(String, u32)]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (rule, bits) in rules {
+        let ours = own_masks(config).into_iter().find(|(_, mask)| mask & bits != 0);
+        found.extend(ours.map(|(name, mask)| {
+            Finding::problem(
+                "marks",
+                format!("a rule changes bits {:#010x} of target {name}: {rule}", mask & bits),
+                format!(
+                    "give the target a \"mask\" outside {bits:#010x}, or have the rule keep the other \
+                     bits: ct mark set ct mark & {mask:#010x} | ..."
+                ),
+            )
+        }));
+    }
+    found
+}
+
+/// Marks in the text of a configuration that others use too.
+fn marks(config: &str, is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (name, mask) in own_masks(config) {
         for (user, bits) in MARK_USERS.iter().filter(|(user, _)| is_there(user)) {
             if mask & bits != 0 {
                 found.push(Finding::problem(
@@ -357,12 +408,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn offload_is_seen_as_uci_writes_it() {
-        let on = "config defaults\n\toption flow_offloading '1'\n";
-        assert!(offload(on).is_some_and(|finding| finding.message.starts_with("software")));
-        let hardware = format!("{on}\toption flow_offloading_hw \"1\"\n");
-        assert!(offload(&hardware).is_some_and(|finding| finding.message.starts_with("hardware")));
-        assert!(offload("\toption flow_offloading '0'\n# option flow_offloading 1\n").is_none());
+    fn rules_that_write_our_bits_are_told() {
+        let config = r#"{"targets": {"a": {"target_type": "ctmark", "mark": "0x1000000",
+            "mask": "0x7f000000"}}}"#;
+        let rules = [("x".to_owned(), 0xff), ("y".to_owned(), u32::MAX)];
+        let found = marks_in_rules(config, &rules);
+        let lines: Vec<&str> = found.iter().map(|found| found.message.as_str()).collect();
+        assert_eq!(lines, ["a rule changes bits 0x7f000000 of target a: y"]);
+        assert!(marks_in_rules("{}", &rules).is_empty());
+    }
+
+    #[test]
+    fn a_lan_without_dns_answers_is_noticed_after_a_while() {
+        let status = |answers: u32, begun: u32, protocol: &str| {
+            json!({"names": {"dns_answers": answers}, "flows": {"begun": begun},
+                "protocols": [{"name": protocol}]})
+        };
+        assert_eq!(names(&status(3, 500, "TLS")).map(|f| f.weight), Some(Weight::Fine));
+        assert!(names(&status(0, 10, "TLS")).is_none());
+        let told = |protocol| names(&status(0, 500, protocol)).unwrap().message;
+        assert!(told("DoT").contains("encrypted") && told("TLS").contains("do not pass"));
     }
 
     #[test]

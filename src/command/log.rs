@@ -3,6 +3,8 @@
 use std::io::IsTerminal;
 
 use nfa::control::Journal;
+use nfa::flow::Locality;
+use nfa::privacy::{self, Treatment};
 use nfa::sys;
 use nfa::target::Rfc3164;
 use syslog::{Logger, LoggerBackend};
@@ -23,6 +25,10 @@ pub struct Log {
     out: Out,
     /// For whoever asks the daemon how it is.
     pub journal: Journal,
+    /// What becomes of addresses of clients in it, and which are those.
+    pub clients: Treatment,
+    /// As the engine knows them.
+    pub locality: Locality,
 }
 
 enum Out {
@@ -48,13 +54,19 @@ impl Out {
 impl Log {
     /// To syslog, unless standard error is a terminal or there is no syslog.
     pub fn open() -> Self {
-        Log { out: Out::open(), journal: Journal::default() }
+        Log {
+            out: Out::open(),
+            journal: Journal::default(),
+            clients: Treatment::Keep,
+            locality: Locality::default(),
+        }
     }
 
     /// Writes a line; control characters in it become spaces, so that what comes from the network
     /// cannot begin another line.
     pub fn write(&mut self, level: Level, line: &str) {
         let line = line.replace(|c: char| c.is_control() && c != '\n', " ");
+        let line = privacy::words(&line, self.clients, &|addr| self.locality.is_local(addr));
         if level != Level::Info {
             self.journal.note(sys::monotonic(), level == Level::Error, &line);
         }

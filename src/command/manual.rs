@@ -41,7 +41,11 @@ fn completion(options: Options) -> Result<Outcome, Failure> {
             format!("#compdef nfa\nautoload -U +X bashcompinit && bashcompinit\n{}", bash())
         }
         Some("fish") => fish(),
-        _ => return Err(needs.into()),
+        _ => {
+            let (found, expected) = (shell.display().to_string(), "expected bash, zsh or fish");
+            let option = "completion";
+            return Err(UsageError::Value { option, found, expected: expected.to_owned() }.into());
+        }
     };
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(Outcome::Fine)

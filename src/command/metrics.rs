@@ -8,13 +8,13 @@ use serde_json::Value;
 use super::ask::ask;
 use super::options::Options;
 use super::show::{list, number, text};
-use super::{Command, Failure, Outcome};
+use super::{Command, Failure, Outcome, collectd};
 
 /// The command.
 pub static METRICS: Command = Command {
     name: "metrics",
-    doc: "counters as Prometheus reads them, for a textfile collector or a CGI script",
-    usage: "metrics [--socket PATH] > nfa.prom",
+    doc: "counters as Prometheus reads them, or collectd's exec plugin",
+    usage: "metrics [--collectd] [--socket PATH] > nfa.prom",
     run,
 };
 
@@ -53,7 +53,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     options.no_arguments("metrics")?;
     let status = match ask(&options, "status", &[]) {
         Ok(status) => status,
-        Err(Failure::NoDaemon(message)) => {
+        Err(Failure::NoDaemon(message)) if !options.collectd => {
             // Whoever scrapes this wants to know that too.
             let mut text = Text::default();
             text.one(UP, "0");
@@ -68,7 +68,12 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         ("protocol", by("protocol")?),
         ("category", by("category")?),
     ];
-    std::io::stdout().write_all(metrics(&status, &shares).as_bytes())?;
+    let text = if options.collectd {
+        collectd::lines(&collectd::Asker::new(), &status, &shares)
+    } else {
+        metrics(&status, &shares)
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
     Ok(Outcome::Fine)
 }
 

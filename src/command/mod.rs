@@ -2,6 +2,7 @@
 
 mod ask;
 mod check;
+mod collectd;
 mod doctor;
 mod explain;
 mod keep;
@@ -17,8 +18,10 @@ mod ruleset;
 mod run;
 mod show;
 mod status;
+mod stream;
 mod summary;
 mod support;
+mod surroundings;
 mod told;
 mod top;
 mod uci;
@@ -61,6 +64,7 @@ static COMMANDS: &[&Command] = &[
     &doctor::DOCTOR,
     &support::SUPPORT,
     &metrics::METRICS,
+    &stream::STREAM,
     &lookup::LOOKUP,
     &uci::UCI,
     &rules::RULES,

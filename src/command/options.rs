@@ -32,6 +32,7 @@ pub const FLAGS: &[(&str, &str)] = &[
     ("--once", "top: one table, not live"),
     ("--flow FLOW", "explain: a flow in words, such as 'tcp 192.168.1.10:40000 203.0.113.9:443'"),
     ("--json", "JSON instead of text"),
+    ("--collectd", "metrics: as lines of collectd's exec plugin"),
     ("--no-expiry", "replay: flows live to the end of the capture"),
     ("--output FILE", "uci: write here, at once and whole, instead of standard output"),
     ("--backend NAME", "uci, rules: which sets 'auto' means: nft (default), ipset or both"),
@@ -83,6 +84,8 @@ pub struct Options {
     pub flows: Vec<String>,
     /// `--json`.
     pub json: bool,
+    /// `--collectd`.
+    pub collectd: bool,
     /// `--no-expiry`.
     pub no_expiry: bool,
     /// `--output`.
@@ -292,6 +295,7 @@ impl Options {
                     options.format = Some(parser.value()?.to_string_lossy().into_owned());
                 }
                 Arg::Long("json") => options.json = true,
+                Arg::Long("collectd") => options.collectd = true,
                 Arg::Long("no-expiry") => options.no_expiry = true,
                 Arg::Long("quiet") => options.quiet = true,
                 Arg::Long("summary") => options.summary = true,

@@ -31,7 +31,7 @@ pub fn late_sets(sets: &[String]) -> Vec<String> {
 }
 
 /// What a command prints; nothing if it is not there.
-fn output(program: &str, arguments: &[&str]) -> String {
+pub fn output(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     let text = output.map(|output| output.stdout).unwrap_or_default();
     let text = text.get(..TEXT_MAX).unwrap_or(&text);

@@ -111,6 +111,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     let Some((config, catalogue)) = load(&options, &path, &mut log, &mut findings) else {
         return Err(Failure::Message(format!("{}: no usable configuration", path.display())));
     };
+    log.clients = config.privacy.clients;
     let interfaces = interfaces(&options, &config);
     may_capture(&interfaces)?;
     let keeper = match Keeper::open() {
@@ -549,6 +550,7 @@ impl Daemon {
         }
         if locals != self.locals {
             self.engine.set_locality(Locality::new(locals.clone()));
+            self.log.locality = Locality::new(locals.clone());
             self.locals = locals;
         }
     }
@@ -582,6 +584,7 @@ impl Daemon {
             });
         }
         self.loaded = sys::monotonic();
+        self.log.clients = self.engine.config().privacy.clients;
         self.log.write(Level::Info, &format!("{}: reloaded", self.path.display()));
     }
 

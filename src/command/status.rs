@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::ask::ask;
 use super::options::{Options, UsageError};
 use super::show::{Paint, ago, bytes, list, number, table, text};
+use super::surroundings::Surroundings;
 use super::{Command, Failure, Outcome};
 
 /// How the daemon is.
@@ -124,9 +125,33 @@ pub fn troubles(status: &Value) -> Vec<String> {
     found
 }
 
+/// A set that has taken so much of its room will be full soon.
+const FILL_MOST_PERCENT: u64 = 90;
+
+/// What is well as yet, a line each.
+pub fn doubts(status: &Value) -> Vec<String> {
+    let sets = list(status, "sets").iter().filter(|set| {
+        number(set, "fill_percent") >= FILL_MOST_PERCENT
+            && set.get("full") != Some(&Value::Bool(true))
+    });
+    let line = |set: &Value| {
+        let (name, percent) = (text(set, "name"), number(set, "fill_percent"));
+        format!(
+            "set {name} is {percent} % full: {} of {}",
+            text(set, "elements"),
+            text(set, "most")
+        )
+    };
+    sets.map(line).collect()
+}
+
 fn status(options: Options) -> Result<Outcome, Failure> {
     options.no_arguments("status")?;
-    let status = ask(&options, "status", &[])?;
+    let mut status = ask(&options, "status", &[])?;
+    let found = Surroundings::find();
+    if let Value::Object(fields) = &mut status {
+        fields.insert("found".to_owned(), found.json());
+    }
     let troubles = troubles(&status);
     show(&options, &status, |out, paint| status_text(out, paint, &status, &troubles))?;
     Ok(if troubles.is_empty() { Outcome::Fine } else { Outcome::Problems })
@@ -143,10 +168,10 @@ fn status_text(
     let well = if troubles.is_empty() { paint.good("well") } else { paint.bad("see below") };
     writeln!(
         out,
-        "nfa {} runs since {}, process {}: {well}",
+        "nfa {}, process {}, has run for {}: {well}",
         text(status, "version"),
-        ago(number(status, "uptime_s")),
         number(status, "pid"),
+        ago(number(status, "uptime_s")),
     )?;
     writeln!(
         out,
@@ -196,17 +221,25 @@ fn status_text(
         number(config, "errors"),
         number(config, "warnings"),
     )?;
+    let found = part("found");
+    let or_none = |words: Vec<String>| {
+        if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+    };
+    let words = |key: &str| {
+        let words = list(found, key).iter().filter_map(Value::as_str).map(str::to_owned);
+        or_none(words.collect())
+    };
+    let offload = found.get("offload").and_then(Value::as_str).unwrap_or("off");
+    let (firewall, sqm) = (words("firewall"), words("sqm"));
+    writeln!(out, "  found     firewall: {firewall}; offload: {offload}; SQM: {sqm}")?;
     for key in ["applications", "protocols", "clients"] {
         let shares = list(status, key).iter().take(5).map(|share| {
-            format!(
-                "{} {} % ({})",
-                text(share, "name"),
-                text(share, "percent"),
-                bytes(number(share, "bytes"))
-            )
+            let (percent, amount) = (text(share, "percent"), number(share, "bytes"));
+            let percent = if percent == "0" && amount > 0 { "<0.1".to_owned() } else { percent };
+            format!("{} {percent} % ({})", text(share, "name"), bytes(amount))
         });
         let shares: Vec<String> = shares.collect();
-        writeln!(out, "  {key:<13} {}", shares.join(", "))?;
+        writeln!(out, "  {key:<13} {}", or_none(shares))?;
     }
     let sets: Vec<Vec<String>> = list(status, "sets").iter().map(set_row).collect();
     if !sets.is_empty() {
@@ -226,6 +259,13 @@ fn status_text(
             writeln!(out, "  {}", text(entry, "hint"))?;
         }
     }
+    let doubts = doubts(status);
+    if !(troubles.is_empty() && doubts.is_empty()) {
+        writeln!(out)?;
+    }
+    for doubt in doubts {
+        writeln!(out, "{} {doubt}", paint.doubtful("!"))?;
+    }
     for trouble in troubles {
         writeln!(out, "{} {trouble}", paint.bad("!"))?;
     }
@@ -236,7 +276,12 @@ const SET_COLUMNS: &[&str] = &["set", "where", "state", "elements", "most", "ref
 
 fn set_row(set: &Value) -> Vec<String> {
     let full = set.get("full") == Some(&Value::Bool(true));
-    let state = text(set, "state") + if full { ", full" } else { "" };
+    let state = text(set, "state");
+    let state = match number(set, "fill_percent") {
+        _ if full => state + ", full",
+        percent if percent >= FILL_MOST_PERCENT => format!("{state}, {percent} % full"),
+        _ => state,
+    };
     let cells = [text(set, "name"), text(set, "home"), state];
     let rest = ["elements", "most", "refused"].map(|key| text(set, key));
     cells.into_iter().chain(rest).collect()

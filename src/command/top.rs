@@ -63,7 +63,14 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         let rows = rows.into_iter().take(shown);
         let rows: Vec<Vec<String>> = rows.map(|row| cells(row, &answer, &before)).collect();
         let by = text(&answer, "by");
-        table(&mut out, paint, &[&by, "share", "bytes", "now", "flows", "live", ""], &rows)?;
+        let tag = match by.as_str() {
+            "application" => "category",
+            "client" => "hardware address",
+            _ => "",
+        };
+        // What happens now is a difference to the screen before.
+        let now = if live { "now" } else { "" };
+        table(&mut out, paint, &[&by, "share", "bytes", now, "flows", "live", tag], &rows)?;
         out.flush()?;
         if !live {
             return Ok(Outcome::Fine);
@@ -80,7 +87,10 @@ fn run(options: Options) -> Result<Outcome, Failure> {
 fn cells(row: &Value, answer: &Value, before: &HashMap<String, u64>) -> Vec<String> {
     let (name, amount) = (text(row, "name"), number(row, "bytes"));
     let total = answer.get("total").map_or(0, |total| number(total, "bytes"));
-    let share = amount.saturating_mul(100).checked_div(total).unwrap_or(0);
+    let share = match amount.saturating_mul(100).checked_div(total).unwrap_or(0) {
+        0 if amount > 0 => "<1".to_owned(),
+        share => share.to_string(),
+    };
     let now = before.get(&name).map_or_else(String::new, |before| {
         bytes(amount.saturating_sub(*before) / INTERVAL.as_secs()) + "/s"
     });

@@ -15,6 +15,7 @@ mod sets;
 mod status;
 mod telemetry;
 mod top;
+mod veil;
 mod why;
 
 pub use health::{
@@ -45,6 +46,17 @@ pub const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// # Errors
 /// The request means nothing at present.
 pub fn answer(
+    request: &Request,
+    engine: &Engine,
+    now: Timestamp,
+    health: &Health<'_>,
+) -> Result<Value, Refusal> {
+    let mut answer = plain(request, engine, now, health)?;
+    veil::veil(&mut answer, engine);
+    Ok(answer)
+}
+
+fn plain(
     request: &Request,
     engine: &Engine,
     now: Timestamp,

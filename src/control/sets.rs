@@ -92,12 +92,18 @@ pub(super) fn all(engine: &Engine, health: &Health<'_>) -> Vec<Value> {
             "elements": elements,
             "most": most,
             "full": full,
+            "fill_percent": most.map(|most| fill(elements, most)),
             "refused": refused,
             "managed": spec.managed,
             "timeout_s": spec.timeout.map(|timeout| timeout.as_secs()),
         }
     });
     rows.collect()
+}
+
+/// How much of its room a set has taken, in percent.
+fn fill(elements: u32, most: u32) -> u64 {
+    u64::from(elements).saturating_mul(100).checked_div(most.into()).unwrap_or(100)
 }
 
 /// `ipset`, or `nft` with the table.

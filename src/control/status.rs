@@ -69,6 +69,10 @@ pub(super) fn answer(engine: &Engine, now: Timestamp, health: &Health<'_>) -> Va
             "evicted": counters.evicted,
             "cut_short": counters.cut_short,
         },
+        "names": object! {
+            "dns_answers": engine.hints().len(),
+            "bittorrent_endpoints": engine.swarm().len(),
+        },
         "memory": object! {
             "resident_kib": health.usage.resident_kib,
             "peak_kib": health.usage.peak_kib,

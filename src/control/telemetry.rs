@@ -20,16 +20,15 @@ use crate::privacy;
 use crate::record;
 use crate::time::Timestamp;
 
-/// Places of the flow table that are looked at in a round: all of a table of the default size, a
-/// fraction of a millisecond.
+/// Places of the flow table that are looked at in a round: all of a table of the default size.
 const PLACES_PER_ROUND: usize = 8192;
 /// Places between two looks at the number of records.
 const PLACES_AT_ONCE: usize = 64;
-/// Records of one round, about 10 microseconds each on a fast machine. A sink keeps 64 KiB for a
-/// reader, so more at once would only get it dropped.
+/// Records of one round. A sink keeps some 350 for a reader, so many more at once would only get it
+/// dropped.
 const RECORDS_PER_ROUND: usize = 128;
 /// Records of flows that ended since the last round: a flood of one-packet flows is not worth more.
-const ENDED_PER_ROUND: usize = 512;
+const ENDED_PER_ROUND: usize = 256;
 
 /// What readers know of a flow.
 #[derive(Debug, Clone, Copy)]

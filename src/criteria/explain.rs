@@ -82,6 +82,7 @@ fn found(step: &Step, subject: &impl Subject) -> Vec<String> {
             found.push(match (value, &step.test) {
                 (Value::Id(id), _) => match subject.name(field, id) {
                     Some(name) => format!("{name} ({id})"),
+                    None if id == 0 => "none (0)".to_owned(),
                     None => id.to_string(),
                 },
                 (Value::Constant(number), Test::Constant(_, names)) => names

@@ -262,6 +262,11 @@ impl Engine {
         self.locality = locality;
     }
 
+    /// Which addresses are the LAN's.
+    pub const fn locality(&self) -> &Locality {
+        &self.locality
+    }
+
     /// The configuration in force.
     pub const fn config(&self) -> &Config {
         &self.config

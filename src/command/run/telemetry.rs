@@ -66,7 +66,7 @@ impl Daemon {
     pub(super) fn count_passed_by(&mut self, now: Timestamp) {
         let Some(keeper) = &mut self.keeper else { return };
         let volumes = &mut self.volumes;
-        if !volumes.counts.is_some_and(|(at, _)| now.since(at) < ACCOUNTING_INTERVAL) {
+        if volumes.counts.is_none_or(|(at, _)| now.since(at) >= ACCOUNTING_INTERVAL) {
             let text = std::fs::read_to_string(ACCOUNTING).unwrap_or_default();
             volumes.counts = Some((now, text.trim() == "1"));
         }

@@ -16,8 +16,8 @@ use crate::time::Timestamp;
 
 /// Readers at a time; one more is turned away.
 const READERS_MAX: usize = 16;
-/// Bytes kept for a reader that is slow: some 90 records.
-const QUEUE_BYTES_MAX: usize = 64 << 10;
+/// Bytes kept for a reader that is slow: some 350 records, as telemetry may tell them in one go.
+const QUEUE_BYTES_MAX: usize = 256 << 10;
 /// Between two reports of readers that were dropped.
 const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 /// Root, and a group that its owner may give it.
