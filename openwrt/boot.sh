@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/packages.sh
 . scripts/packages.sh
-cross_target=$PWD/target/cross
+cross_target=${NFA_CROSS_TARGET:-$PWD/target/cross}
 # shellcheck source=openwrt/toolchain.sh
 . openwrt/toolchain.sh
 # shellcheck source=openwrt/boot/kernel.sh
@@ -37,7 +37,7 @@ expected() {
   python3 openwrt/boot/traffic.py merge "$work/traffic.pcap" tests/pcap/*.pcap
   need_cargo
   need "${build_packages[@]}"
-  [ -n "${SKIPB:-}" ] || CARGO_TARGET_DIR=target cargo build --locked --quiet
+  CARGO_TARGET_DIR=target cargo build --locked --quiet
   target/debug/nfa replay --config "$config" --catalogue "$catalogue" --no-expiry "$work/traffic.pcap" >"$work/replay"
   python3 openwrt/boot/traffic.py expect "$work/replay" >"$work/expected"
   echo "$(python3 openwrt/boot/traffic.py frames "$work/traffic.pcap") frames, $(wc -l <"$work/expected") members"
