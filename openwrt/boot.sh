@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/packages.sh
 . scripts/packages.sh
-cross_target=${NFA_CROSS_TARGET:-$PWD/target/cross}
+cross_target=$PWD/target/cross
 # shellcheck source=openwrt/toolchain.sh
 . openwrt/toolchain.sh
 # shellcheck source=openwrt/boot/kernel.sh
