@@ -57,7 +57,7 @@ guest_files() {
   local arch=$1 root=$2 home version module file name
   home=$(boot_home "$arch")
   if [ "$arch" = mips ]; then
-    big_endian_files "$home" "$root"
+    big_endian_files "$root"
     return
   fi
   cp "$home/root/bin/busybox" "$root/bin/busybox"
@@ -78,4 +78,34 @@ guest_files() {
       echo "$name" >>"$root/modules/order"
     done < <(modprobe -d "$home/kernel" -S "$version" --show-depends "$module" | sed -n 's/^insmod \([^ ]*\).*/\1/p')
   done
+}
+
+# Debian has no big-endian MIPS kernel any more: one for the malta board out of its kernel's source, with
+# all that the guest needs built in.
+build_kernel() {
+  local home=$1 work
+  need bc bison flex gcc-mips-linux-gnu libc6-dev make xz-utils ||
+    die "step 'packages for a kernel' failed: see above"
+  say "a big-endian MIPS kernel from Debian's source (minutes)"
+  work=$home/work
+  rm -rf "$work"
+  mkdir -p "$work"
+  local version=6.1
+  (cd "$work" && quietly "apt-get download linux-source" apt-get download "linux-source-$version")
+  quietly "unpack linux-source" dpkg-deb -x "$work/linux-source-$version"_*.deb "$work/package"
+  quietly "unpack the kernel" tar xf "$work/package/usr/src/linux-source-$version.tar.xz" -C "$work"
+  local make=(make -s -C "$work/linux-source-$version" ARCH=mips CROSS_COMPILE=mips-linux-gnu-)
+  quietly "configure the kernel" env "KCONFIG_ALLCONFIG=$PWD/openwrt/boot/malta.config" "${make[@]}" allnoconfig
+  quietly "compile the kernel" "${make[@]}" -j2 vmlinux
+  mips-linux-gnu-strip -o "$home/vmlinux" "$work/linux-source-$version/vmlinux"
+  rm -rf "$work"
+  touch "$home/ready"
+}
+
+# The guest's first process is a program: there is no shell.
+big_endian_files() {
+  local root=$1
+  prepare mips-unknown-linux-musl
+  quietly "compile init.c" "$cross_home/bin/cc-mips-unknown-linux-musl" -static -Os -Wall -Wextra -Werror \
+    -o "$root/init" openwrt/boot/init.c
 }

@@ -405,6 +405,8 @@ fn marks(config: &str, is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
