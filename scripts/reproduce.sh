@@ -4,8 +4,8 @@
 #   scripts/reproduce.sh            two builds of HEAD
 #   scripts/reproduce.sh PROGRAM    one, compared with PROGRAM, which `cargo build --locked --release`
 #                                   made of the same commit
-# What the folder would leave in a program: the names of source files in panic messages. Those of nfa
-# itself are relative; those of crates lie in cargo's own folder, which `remap` takes out.
+# Names of source files stand in panic messages: nfa's own are relative, those of crates lie in cargo's
+# own folder (CARGO_HOME), which must be the same for the same bytes.
 set -euo pipefail
 shopt -s inherit_errexit # a build that fails is no build
 cd "$(dirname "$0")/.."

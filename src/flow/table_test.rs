@@ -140,3 +140,12 @@ fn a_glance_finds_the_flow_that_is_there_now() {
     table.insert(flow(Transport::Udp, 1, 0));
     assert_eq!(port_of(table.see(back(1), now)), Some((1, false)));
 }
+
+/// What strangers' collisions would need to know, and why twins that agree say something.
+#[test]
+fn every_table_has_a_hash_key_of_its_own() {
+    let key = flow(Transport::Udp, 1, 0).key;
+    let hashes: std::collections::BTreeSet<u64> =
+        (0..20).map(|_| FlowTable::new(10, None).hasher.hash_one(key)).collect();
+    assert!(hashes.len() > 15, "{} of 20 differ", hashes.len());
+}

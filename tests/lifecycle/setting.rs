@@ -181,6 +181,8 @@ pub enum Shape {
     Nft,
 }
 
+const FAMILIES: [&[&str]; 3] = [&["v4", "v6"], &["v4"], &["v6"]];
+
 /// An action as the reference needs it.
 #[derive(Debug, Clone)]
 pub struct Deed {
@@ -229,7 +231,7 @@ pub fn plan(seed: u64, short: bool) -> Plan {
             Goal {
                 set: names[at],
                 shape: shapes[at],
-                families: *random.one(&[&["v4", "v6"][..], &["v4"], &["v6"]]),
+                families: FAMILIES[random.below(FAMILIES.len())],
                 ttl: (ttl > 0).then(|| Duration::from_secs(ttl)),
                 linger: Duration::from_secs([0, 0, 5, 30][random.below(4)]),
             }

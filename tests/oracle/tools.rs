@@ -21,19 +21,22 @@ impl Random {
     }
 }
 
+/// What an element carries, and the seconds it has left; none: for ever.
+pub type Carried = (String, Option<u64>);
+
 /// A set without its name.
 #[derive(Debug, Default)]
 pub struct Saved {
     /// Type and options.
     pub header: String,
-    /// Each element with what it carries, and the seconds it has left; none: for ever.
-    pub elements: BTreeMap<String, (String, Option<u64>)>,
+    /// Each element.
+    pub elements: BTreeMap<String, Carried>,
 }
 
 impl Saved {
     /// Whether both are the same set, read within [`SLACK`] seconds.
     pub fn is_like(&self, other: &Saved) -> bool {
-        let alike = |(ours, theirs): (&(String, Option<u64>), &(String, Option<u64>))| {
+        let alike = |(ours, theirs): (&Carried, &Carried)| {
             let time = match (ours.1, theirs.1) {
                 (Some(ours), Some(theirs)) => ours.abs_diff(theirs) <= SLACK,
                 (None, None) => true,

@@ -41,9 +41,8 @@ fn shapes() -> Vec<Shape> {
 /// Makes a set of that shape by the crate.
 fn create(session: &mut Session<HashIp>, shape: &Shape) {
     let made = session.create(|builder| {
-        let mut builder = builder
-            .with_ipv6(shape.family == Family::V6)?
-            .with_max_elem(shape.maxelem)?;
+        let mut builder =
+            builder.with_ipv6(shape.family == Family::V6)?.with_max_elem(shape.maxelem)?;
         if let Some(hashsize) = shape.hashsize {
             builder = builder.with_hash_size(hashsize)?;
         }
