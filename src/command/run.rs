@@ -19,6 +19,7 @@ use nfa::engine::{Engine, Frames, LESSON_BELOW, Limits, Output, Question, UNWANT
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::net::Network;
+use nfa::netlink::nftables::Feed;
 use nfa::sys::{self, Interest, LinkWatch, PollFd, Signal, SignalFd};
 use nfa::target::{ADOPTED_MAX, Clock, Keeper, Newcomer, Recorder};
 use nfa::time::Timestamp;
@@ -467,6 +468,12 @@ impl Daemon {
         keeper.prepare(self.engine.sets(), self.engine.live_sets(), |line| {
             log.write(Level::Error, &line);
         });
+        let captured = |feed: &Feed| {
+            let name = format!("nflog:{}", feed.group);
+            self.sources.iter().any(|source| source.interface.name == name)
+        };
+        let feeds = self.engine.config().feeds.iter().filter(|feed| captured(feed));
+        keeper.feed(feeds.copied().collect(), |line| log.write(Level::Info, &line));
     }
 
     /// Opens what has come, gives up what has gone.
@@ -579,13 +586,23 @@ impl Daemon {
         let flows = self.engine.flows().len();
         let elements = self.engine.elements().len();
         let failures = self.keeper.as_ref().map_or(0, Keeper::failures);
-        let mut dropped = 0u32;
+        let (mut received, mut dropped) = (0u32, 0u32);
         for source in &mut self.sources {
             if let Some(Ok(stats)) = source.capture.as_mut().map(LiveCapture::stats) {
+                received = received.wrapping_add(stats.received);
                 dropped = dropped.wrapping_add(stats.dropped);
             }
         }
         let filtered = self.filtered();
+        self.log.write(
+            Level::Info,
+            &format!(
+                "packets by stage: {filtered} of decided flows left out by the kernel's filter, \
+                 {received} that it let through ({dropped} of them lost), {} decoded and handed to \
+                 the engine",
+                counters.packets,
+            ),
+        );
         self.log.write(
             Level::Info,
             &format!(

@@ -78,11 +78,15 @@ impl Setup {
         let mut root = Map::new();
         root.insert("version".into(), 1.into());
         root.insert("target_globals".into(), json!({ "adopt": self.globals.adopt }));
-        let interfaces = self.interfaces.iter().map(|(device, role)| {
+        let interfaces = self.interfaces.iter().map(|(device, role, feed)| {
             let words = crate::interface::Role::WORDS;
             let role =
                 words.iter().find(|(_, known)| known == role).map_or("lan", |(word, _)| word);
-            (device.clone(), json!({ "role": role }))
+            let mut value = json!({ "role": role });
+            if let (Some(feed), Value::Object(value)) = (feed, &mut value) {
+                value.insert("feed".into(), (*feed).into());
+            }
+            (device.clone(), value)
         });
         let interfaces: Map<String, Value> = interfaces.collect();
         if !interfaces.is_empty() {
