@@ -96,6 +96,12 @@ pub enum Details {
     Shared(Arc<[Detail]>),
 }
 
+impl Default for Details {
+    fn default() -> Self {
+        Details::new()
+    }
+}
+
 impl Details {
     /// None.
     pub const fn new() -> Self {
@@ -165,7 +171,7 @@ impl IntoIterator for Details {
     fn into_iter(self) -> Self::IntoIter {
         match self {
             Details::Own(list) => list.into_iter(),
-            Details::Shared(list) => list.to_vec().into_iter(),
+            Details::Shared(list) => Vec::from(&*list).into_iter(),
         }
     }
 }
