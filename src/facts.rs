@@ -1,6 +1,8 @@
 //! What dissection learned of a flow. No opinion: names of applications come later.
 
 use std::net::IpAddr;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::net::{Direction, Endpoint, Transport};
@@ -41,9 +43,9 @@ pub enum Detail {
     /// Version of the encrypted_client_hello extension (0xfe0d), if the hello has one.
     TlsEch(u16),
     /// The client's ALPN list, joined by commas in its order.
-    TlsAlpn(Box<str>),
+    TlsAlpn(Text),
     /// The server's ALPN choice.
-    TlsAlpnServer(Box<str>),
+    TlsAlpnServer(Text),
     /// JA4 client fingerprint.
     TlsJa4(Box<str>),
     /// Common name of the server's certificate (up to TLS 1.2).
@@ -85,6 +87,214 @@ pub enum Detail {
     StunResponse(Endpoint),
     /// OTHER-ADDRESS of a STUN answer (CHANGED-ADDRESS of RFC 3489).
     StunOther(Endpoint),
+}
+
+/// Several details. Those of most TLS connections are one of a few lists, which flows can share.
+#[derive(Debug, Clone)]
+pub enum Details {
+    /// A list of its own.
+    Own(Vec<Detail>),
+    /// One that other flows may have too.
+    Shared(Arc<[Detail]>),
+}
+
+impl Default for Details {
+    fn default() -> Self {
+        Details::new()
+    }
+}
+
+impl Details {
+    /// None.
+    pub const fn new() -> Self {
+        Details::Own(Vec::new())
+    }
+
+    /// One more.
+    pub fn push(&mut self, detail: Detail) {
+        self.extend([detail]);
+    }
+
+    /// Some more.
+    pub fn extend(&mut self, details: impl IntoIterator<Item = Detail>) {
+        match self {
+            Details::Own(list) => list.extend(details),
+            Details::Shared(shared) => {
+                let list = shared.iter().cloned().chain(details).collect();
+                *self = Details::Own(list);
+            }
+        }
+    }
+
+    /// What they are to be kept as: no larger than need be, and shared with earlier flows that have
+    /// the same, as far as `known` goes.
+    pub fn keep(&mut self, known: &mut KnownDetails) {
+        let Details::Own(list) = self else { return };
+        if list.is_empty() || list.len() > SHARED_DETAILS_MAX || list.iter().any(Detail::is_dear) {
+            list.shrink_to_fit();
+            return;
+        }
+        let found = known.lists.iter().find(|shared| ***shared == **list);
+        let shared = found.cloned().unwrap_or_else(|| known.note(std::mem::take(list)));
+        *self = Details::Shared(shared);
+    }
+}
+
+impl Deref for Details {
+    type Target = [Detail];
+
+    fn deref(&self) -> &[Detail] {
+        match self {
+            Details::Own(list) => list,
+            Details::Shared(list) => list,
+        }
+    }
+}
+
+impl From<Vec<Detail>> for Details {
+    fn from(list: Vec<Detail>) -> Self {
+        Details::Own(list)
+    }
+}
+
+impl<'d> IntoIterator for &'d Details {
+    type Item = &'d Detail;
+    type IntoIter = std::slice::Iter<'d, Detail>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl IntoIterator for Details {
+    type Item = Detail;
+    type IntoIter = std::vec::IntoIter<Detail>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        match self {
+            Details::Own(list) => list.into_iter(),
+            Details::Shared(list) => Vec::from(&*list).into_iter(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl<const N: usize> PartialEq<[Detail; N]> for Details {
+    fn eq(&self, other: &[Detail; N]) -> bool {
+        **self == *other
+    }
+}
+
+#[cfg(test)]
+impl PartialEq<Vec<Detail>> for Details {
+    fn eq(&self, other: &Vec<Detail>) -> bool {
+        **self == **other
+    }
+}
+
+impl PartialEq for Details {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Details {}
+
+impl Detail {
+    /// Whether it takes memory of its own, as what differs from flow to flow does.
+    fn is_dear(&self) -> bool {
+        match self {
+            Detail::TlsVersion(_) | Detail::TlsCipher(_) | Detail::TlsEch(_) => false,
+            Detail::QuicVersion(_) => false,
+            Detail::TlsAlpn(text) | Detail::TlsAlpnServer(text) => matches!(text, Text::Own(_)),
+            _ => true,
+        }
+    }
+}
+
+/// Longest list that is shared.
+const SHARED_DETAILS_MAX: usize = 8;
+/// Lists that are remembered: versions, ciphers and protocols of the clients and servers in a house.
+const KNOWN_DETAILS_MAX: usize = 16;
+
+/// Lists of details that flows share.
+#[derive(Debug, Default)]
+pub struct KnownDetails {
+    lists: Vec<Arc<[Detail]>>,
+    next: usize,
+}
+
+impl KnownDetails {
+    /// Remembers a list, in place of the oldest if there are many.
+    fn note(&mut self, list: Vec<Detail>) -> Arc<[Detail]> {
+        let list: Arc<[Detail]> = list.into();
+        match self.lists.get_mut(self.next) {
+            Some(old) => *old = Arc::clone(&list),
+            None => self.lists.push(Arc::clone(&list)),
+        }
+        self.next = self.next.saturating_add(1);
+        if self.next >= KNOWN_DETAILS_MAX {
+            self.next = 0;
+        }
+        list
+    }
+}
+
+/// A text that is often one of a few, which take no memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Text {
+    /// One of those.
+    Common(&'static &'static str),
+    /// Any other.
+    Own(Box<str>),
+}
+
+/// What browsers, their libraries and curl offer: nearly every hello has one of these.
+static COMMON: &[&str] =
+    &["h2,http/1.1", "h2", "h3", "http/1.1", "http/1.1,http/1.0", "h2,http/1.1,http/1.0"];
+
+impl Text {
+    /// A list joined by commas, as [`bounded_text`] writes it.
+    pub fn joined<'a, I: Iterator<Item = &'a [u8]>>(names: impl Fn() -> I) -> Self {
+        let is = |text: &&&'static str| text.split(',').map(str::as_bytes).eq(names());
+        if let Some(text) = COMMON.iter().find(is) {
+            return Text::Common(text);
+        }
+        let mut list = Vec::new();
+        for name in names() {
+            if !list.is_empty() {
+                list.push(b',');
+            }
+            list.extend_from_slice(name);
+        }
+        bounded_text(&list).into()
+    }
+}
+
+impl From<Box<str>> for Text {
+    fn from(text: Box<str>) -> Self {
+        COMMON.iter().find(|common| ***common == *text).map_or(Text::Own(text), Text::Common)
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        COMMON
+            .iter()
+            .find(|common| **common == text)
+            .map_or_else(|| Text::Own(text.into()), Text::Common)
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Text::Common(text) => text,
+            Text::Own(text) => text,
+        }
+    }
 }
 
 /// What one flow teaches about others.
@@ -133,7 +343,7 @@ pub struct Facts {
     /// The name the flow is for, by its own payload: lower case, no final dot.
     pub host: Option<Box<str>>,
     /// Everything else, in the order it was found.
-    pub details: Vec<Detail>,
+    pub details: Details,
     /// More of the flow may add to these facts (a ServerHello, say): ask again.
     pub pending: bool,
     /// What the name rests on.
@@ -146,7 +356,7 @@ impl Facts {
         Facts {
             protocol,
             host: None,
-            details: Vec::new(),
+            details: Details::new(),
             pending: false,
             certainty: Certainty::Content,
         }
@@ -267,9 +477,9 @@ mod tests {
     #[test]
     fn a_public_name_is_no_host_of_its_own() {
         static TLS: Protocol = Protocol { id: 91, name: "TLS", category: "networking", ports: &[] };
-        let facts = |host: &str, details| Facts {
+        let facts = |host: &str, details: Vec<Detail>| Facts {
             host: host_name(host.as_bytes()),
-            details,
+            details: details.into(),
             ..Facts::of(&TLS)
         };
         let ech = || vec![Detail::TlsEch(0xfe0d)];
@@ -286,6 +496,41 @@ mod tests {
             let certified = facts("", vec![Detail::TlsServerCn(name.into())]).certified_host();
             assert_eq!(certified.as_deref(), host, "{name}");
         }
+    }
+
+    #[test]
+    fn a_common_text_is_what_it_says() {
+        for text in COMMON.iter().copied().chain(["h2,spdy/3.1", ""]) {
+            let (one, other) = (Text::from(text), Text::from(Box::<str>::from(text)));
+            assert_eq!((&*one, &one), (text, &other));
+            assert_eq!(matches!(one, Text::Common(_)), COMMON.contains(&text));
+        }
+        assert_eq!(size_of::<Detail>(), size_of::<(u64, Box<str>)>(), "no larger for it");
+    }
+
+    #[test]
+    fn lists_that_are_the_same_are_kept_once() {
+        let mut known = KnownDetails::default();
+        let list = |version| vec![Detail::TlsVersion(version), Detail::TlsAlpn("h2".into())];
+        let kept = |known: &mut KnownDetails, list: Vec<Detail>| {
+            let mut details = Details::from(list.clone());
+            details.keep(known);
+            assert_eq!(*details, list);
+            details
+        };
+        let (one, other) = (kept(&mut known, list(1)), kept(&mut known, list(1)));
+        assert!(
+            matches!((&one, &other), (Details::Shared(a), Details::Shared(b)) if Arc::ptr_eq(a, b))
+        );
+        // What is added later is added to this one alone.
+        let mut more = one.clone();
+        more.push(Detail::TlsCipher(7));
+        assert_eq!((more.len(), one.len(), &*other), (3, 2, &list(1)[..]));
+        assert!(matches!(kept(&mut known, vec![Detail::TlsJa4("x".into())]), Details::Own(_)));
+        for version in 0..1000 {
+            kept(&mut known, list(version));
+        }
+        assert_eq!(known.lists.len(), KNOWN_DETAILS_MAX);
     }
 
     #[test]

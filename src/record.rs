@@ -145,7 +145,7 @@ fn details(facts: &Facts, record: &mut Map<String, Value>) {
                 ("ssl", "encrypted_ch_version", format!("{version:#06x}").into())
             }
             Detail::TlsAlpn(list) => ("ssl", "alpn", list.split(',').collect()),
-            Detail::TlsAlpnServer(name) => ("ssl", "alpn_server", json!([name])),
+            Detail::TlsAlpnServer(name) => ("ssl", "alpn_server", json!([&**name])),
             Detail::TlsJa4(print) => ("ssl", "client_ja4", (**print).into()),
             Detail::TlsServerCn(name) => ("ssl", "server_cn", (**name).into()),
             Detail::TlsServerNames(names) => ("ssl", "server_names", names.split(',').collect()),

@@ -251,7 +251,8 @@ fn a_dns_answer_names_the_flow_that_follows() {
         world.udp(CLIENT, "203.0.113.7:9999", b"\xf7\x11\x93\x04\xee\x01");
     }
     assert_eq!(world.told(), ["+s.v4 203.0.113.7 0"]);
-    let holders: Vec<_> = world.engine.flows().iter().filter(|(_, f)| !f.held.is_empty()).collect();
+    let holders: Vec<_> =
+        world.engine.flows().iter().filter(|(_, f)| !f.stakes.held().is_empty()).collect();
     assert_eq!(holders.len(), 1, "only the client that asked");
     assert_eq!(holders[0].1.local().addr.to_string(), "192.168.1.10");
 }

@@ -189,7 +189,7 @@ fn nothing_is_followed_that_no_action_asks_about() {
     for configuration in [action("protocol == 'bittorrent' && vlan_id == 0;"), off] {
         let mut world = World::new(&configuration);
         let is_followed = |world: &World| {
-            world.engine.flows().iter().any(|(_, flow)| flow.stirred || flow.followed.is_some())
+            world.engine.flows().iter().any(|(_, flow)| flow.stirred || flow.followed().is_some())
         };
         world.tcp(CLIENT, PEER, &handshake());
         assert!(!is_followed(&world) && world.output.questions.is_empty());

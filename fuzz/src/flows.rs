@@ -135,9 +135,8 @@ fn check(dissector: &Dissector, answer: &Result<Facts, Stop>) {
 
 fn text(detail: &Detail) -> Option<&str> {
     match detail {
-        Detail::TlsAlpn(text)
-        | Detail::TlsAlpnServer(text)
-        | Detail::TlsJa4(text)
+        Detail::TlsAlpn(text) | Detail::TlsAlpnServer(text) => Some(text),
+        Detail::TlsJa4(text)
         | Detail::TlsServerCn(text)
         | Detail::TlsIssuerDn(text)
         | Detail::TlsSubjectDn(text)

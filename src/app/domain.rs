@@ -19,6 +19,9 @@ pub const LABELS_MAX: usize = 16;
 const PROBES_MAX: usize = 64;
 /// Entries in one index: large category lists fit, and 32-bit offsets into the pool suffice.
 pub const ENTRIES_MAX: usize = 1_000_000;
+/// Bits of a slot that hold a number.
+const NUMBER: u32 = (1 << 20) - 1;
+const _: () = assert!(ENTRIES_MAX < NUMBER as usize);
 /// Slots of the smallest table; the number of slots is a power of two.
 const SLOTS_MIN: usize = 16;
 
@@ -27,7 +30,8 @@ const SLOTS_MIN: usize = 16;
 pub struct DomainIndex {
     pool: String,
     entries: Vec<Entry>,
-    /// Number of an entry plus one; zero is a free slot.
+    /// Number of an entry plus one in the bits of [`NUMBER`], and above them bits of its hash, so that
+    /// most others are told apart without a look at them; zero is a free slot.
     slots: Vec<u32>,
 }
 
@@ -109,26 +113,20 @@ impl DomainIndex {
 
     /// The same, with the bytes of `host` that each domain covers.
     pub fn each_suffix(&self, host: &str, mut visit: impl FnMut(usize, u16)) {
-        let bytes = host.as_bytes();
-        let mut state = SEED;
-        let mut labels = 0;
-        for (position, &byte) in bytes.iter().enumerate().rev().take(NAME_MAX) {
-            if byte == b'.' {
-                let suffix = bytes.get(position.saturating_add(1)..).unwrap_or_default();
-                let value = self.value(suffix, finish(state), false);
-                value.into_iter().for_each(|value| visit(suffix.len(), value));
-                labels += 1;
-                if labels == LABELS_MAX {
-                    return;
-                }
-            }
-            state = step(state, byte);
-        }
-        let whole = finish(state);
-        for exact in [false, true] {
-            let value = self.value(bytes, whole, exact);
-            value.into_iter().for_each(|value| visit(bytes.len(), value));
-        }
+        each_suffix(host, |suffix| {
+            let values = [self.under(&suffix), self.alone(&suffix)];
+            values.into_iter().flatten().for_each(|value| visit(suffix.bytes.len(), value));
+        });
+    }
+
+    /// The value of the domain that a host lies under by that suffix, or is.
+    pub fn under(&self, suffix: &Suffix<'_>) -> Option<u16> {
+        self.value(suffix.bytes, suffix.hash, false)
+    }
+
+    /// The value of that name alone, if the suffix is the whole host.
+    pub fn alone(&self, suffix: &Suffix<'_>) -> Option<u16> {
+        if suffix.whole { self.value(suffix.bytes, suffix.hash, true) } else { None }
     }
 
     /// Domains in it.
@@ -174,16 +172,25 @@ impl DomainIndex {
         self.pool.as_bytes().get(start..start.checked_add(usize::from(entry.len))?)
     }
 
+    #[inline]
     fn value(&self, name: &[u8], hash: u32, exact: bool) -> Option<u16> {
         let position = self.position(name, hash, exact)?;
         self.entries.get(position).map(|entry| entry.value)
     }
 
+    #[inline]
     fn position(&self, name: &[u8], hash: u32, exact: bool) -> Option<usize> {
         let mask = self.slots.len().checked_sub(1)?;
         for probe in 0..PROBES_MAX {
             let slot = (hash as usize).wrapping_add(probe) & mask;
-            let position = (*self.slots.get(slot)? as usize).checked_sub(1)?;
+            let slot = *self.slots.get(slot)?;
+            if slot == 0 {
+                return None;
+            }
+            if (slot ^ hash) & !NUMBER != 0 {
+                continue;
+            }
+            let position = ((slot & NUMBER) as usize).checked_sub(1)?;
             let entry = self.entries.get(position)?;
             if usize::from(entry.len) == name.len()
                 && entry.exact == exact
@@ -216,6 +223,37 @@ impl DomainIndex {
     }
 }
 
+/// Some labels of a host, from the right, with what every index looks them up by: one walk along
+/// the name serves several.
+#[derive(Debug, Clone, Copy)]
+pub struct Suffix<'h> {
+    /// The labels.
+    pub bytes: &'h [u8],
+    hash: u32,
+    /// Whether these are all.
+    whole: bool,
+}
+
+/// Calls `visit` with every suffix of `host` that is looked at, the shortest first.
+#[inline]
+pub fn each_suffix<'h>(host: &'h str, mut visit: impl FnMut(Suffix<'h>)) {
+    let bytes = host.as_bytes();
+    let mut state = SEED;
+    let mut labels = 0;
+    for (position, &byte) in bytes.iter().enumerate().rev().take(NAME_MAX) {
+        if byte == b'.' {
+            let bytes = bytes.get(position.saturating_add(1)..).unwrap_or_default();
+            visit(Suffix { bytes, hash: finish(state), whole: false });
+            labels += 1;
+            if labels == LABELS_MAX {
+                return;
+            }
+        }
+        state = step(state, byte);
+    }
+    visit(Suffix { bytes, hash: finish(state), whole: true });
+}
+
 /// Puts a number into the first free slot of its chain.
 fn place(slots: &mut [u32], hash: u32, number: usize) -> Option<()> {
     let number = u32::try_from(number).ok()?;
@@ -223,7 +261,7 @@ fn place(slots: &mut [u32], hash: u32, number: usize) -> Option<()> {
     for probe in 0..PROBES_MAX {
         let slot = slots.get_mut((hash as usize).wrapping_add(probe) & mask)?;
         if *slot == 0 {
-            *slot = number;
+            *slot = number | hash & !NUMBER;
             return Some(());
         }
     }

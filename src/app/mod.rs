@@ -133,10 +133,14 @@ impl Catalogue {
     /// The application of the longest domain that `host` is or lies under, or of a longer pattern
     /// that it fits. `host` is lower case and has no final dot.
     pub fn by_host(&self, host: &str) -> Option<AppId> {
-        let mut longest = None;
-        self.domains.each_suffix(host, |bytes, app| longest = Some((bytes, app)));
+        let (mut longest, mut pattern) = (None, None);
+        domain::each_suffix(host, |suffix| {
+            let found = self.domains.alone(&suffix).or_else(|| self.domains.under(&suffix));
+            longest = found.map(|app| (suffix.bytes.len(), app)).or(longest);
+            pattern = self.patterns.before(host, &suffix).or(pattern);
+        });
         let covered = longest.map_or(0, |(bytes, _)| bytes);
-        let pattern = self.patterns.longest(host).filter(|(bytes, _)| *bytes > covered);
+        let pattern = pattern.filter(|(bytes, _)| *bytes > covered);
         pattern.or(longest).map(|(_, app)| AppId(app))
     }
 

@@ -6,7 +6,7 @@
 
 use std::mem::size_of;
 
-use super::domain::{self, DomainError, DomainIndex};
+use super::domain::{self, DomainError, DomainIndex, Suffix};
 
 /// Patterns under one domain: as many are compared at most, for each domain above a host.
 const SIBLINGS_MAX: usize = 32;
@@ -76,15 +76,18 @@ impl PatternIndex {
     /// `host` is as for [`DomainIndex::longest`]. Of two under one domain the longer one counts.
     pub fn longest(&self, host: &str) -> Option<(usize, u16)> {
         let mut best = None;
-        self.parents.each_suffix(host, |bytes, family| {
-            let Some((label, covered)) = label_before(host, bytes) else { return };
-            let family = self.families.get(usize::from(family)).map_or(&[][..], Vec::as_slice);
-            let fitting = family.iter().filter(|pattern| pattern.fits(label));
-            if let Some(pattern) = fitting.max_by_key(|pattern| pattern.label.len()) {
-                best = Some((covered, pattern.value));
-            }
-        });
+        domain::each_suffix(host, |suffix| best = self.before(host, &suffix).or(best));
         best
+    }
+
+    /// The same of the patterns right before that suffix of `host`.
+    pub fn before(&self, host: &str, suffix: &Suffix<'_>) -> Option<(usize, u16)> {
+        let family = self.parents.under(suffix)?;
+        let (label, covered) = label_before(host, suffix.bytes.len())?;
+        let family = self.families.get(usize::from(family)).map_or(&[][..], Vec::as_slice);
+        let fitting = family.iter().filter(|pattern| pattern.fits(label));
+        let pattern = fitting.max_by_key(|pattern| pattern.label.len())?;
+        Some((covered, pattern.value))
     }
 
     /// Patterns in it.

@@ -133,7 +133,20 @@ impl CaptureFile {
 
     /// The next frame; `None` after the last. An error ends the capture: the next call gives
     /// `None`.
+    #[inline(always)]
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, CaptureError> {
+        let is_waiting = matches!(&self.source, Source::Plain(plain) if plain.has_waiting());
+        if !is_waiting {
+            return self.next_in_file();
+        }
+        match &mut self.source {
+            Source::Plain(plain) => Ok(plain.next_waiting()),
+            Source::Libpcap(_) => Ok(None),
+        }
+    }
+
+    #[inline(never)]
+    fn next_in_file(&mut self) -> Result<Option<Frame<'_>>, CaptureError> {
         if self.done {
             return Ok(None);
         }

@@ -36,14 +36,13 @@ impl Format {
         Some(Format { big_endian, nanoseconds })
     }
 
-    /// Whether it is any but what little-endian machines write, nearly all there are.
+    /// Whether it is any but what little-endian machines write.
     const fn is_rare(self) -> bool {
         self.big_endian | self.nanoseconds
     }
 
     /// Seconds, fraction and two lengths, read as if the file were none of the rare ones; the
-    /// fraction becomes microseconds. Apart from the rest, which costs every packet.
-    #[cold]
+    /// fraction becomes microseconds.
     fn mend(self, fields: [u32; 4]) -> [u32; 4] {
         let fields = if self.big_endian { fields.map(u32::swap_bytes) } else { fields };
         let [seconds, fraction, captured, wire_len] = fields;
@@ -74,11 +73,11 @@ pub(super) enum PlainError {
 pub(super) struct Plain {
     file: File,
     format: Format,
+    rare: bool,
     link: LinkType,
-    snaplen: u32,
+    snaplen: usize,
     buffer: Vec<u8>,
-    /// What of the buffer is the file's, and how far it was handed out.
-    filled: usize,
+    /// How far the buffer was handed out.
     position: usize,
     /// Bytes of the file that have come into the buffer, header included.
     read: u64,
@@ -107,10 +106,10 @@ impl Plain {
         Ok(Ok(Plain {
             file,
             format,
+            rare: format.is_rare(),
             link: LinkType::from(i32::try_from(number).unwrap_or(i32::MAX)),
-            snaplen,
+            snaplen: usize::try_from(snaplen).unwrap_or(usize::MAX),
             buffer: Vec::new(),
-            filled: 0,
             position: 0,
             read: wanted,
         }))
@@ -123,33 +122,49 @@ impl Plain {
 
     /// Bytes of the file up to the next frame.
     pub fn position(&self) -> u64 {
-        let waiting = self.filled.saturating_sub(self.position);
+        let waiting = self.buffer.len().saturating_sub(self.position);
         self.read.saturating_sub(u64::try_from(waiting).unwrap_or(0))
     }
 
     /// The next frame; `None` at a clean end.
-    #[inline]
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, PlainError> {
-        let mut there = self.filled.saturating_sub(self.position);
-        if there < PACKET_HEADER_BYTES {
-            there = self.demand(PACKET_HEADER_BYTES)?;
+        self.load()?;
+        let next = waiting(&self.buffer, self.position, |fields| self.format.mend(fields));
+        let Some((fields, bytes)) = next else { return Ok(None) };
+        Ok(Some(frame(fields, bytes, self.link, self.snaplen, &mut self.position)))
+    }
+
+    /// The next frame, if all of it waits in the buffer and the file is of the usual kind; else
+    /// [`Plain::next_frame`] is to be asked.
+    // Nothing but what every packet needs: the rest apart, so that this stays in registers.
+    #[inline(always)]
+    pub fn next_waiting(&mut self) -> Option<Frame<'_>> {
+        if self.rare {
+            return None;
         }
-        let rest = self.buffer.get(self.position..self.filled).unwrap_or_default();
-        let Some(header) = rest.first_chunk::<PACKET_HEADER_BYTES>() else {
+        let (fields, bytes) = waiting(&self.buffer, self.position, |fields| fields)?;
+        Some(frame(fields, bytes, self.link, self.snaplen, &mut self.position))
+    }
+
+    /// Whether [`Plain::next_waiting`] has one.
+    #[inline(always)]
+    pub fn has_waiting(&self) -> bool {
+        !self.rare && waiting(&self.buffer, self.position, |fields| fields).is_some()
+    }
+
+    /// Reads until the next packet waits whole, or the file ends in front of it.
+    fn load(&mut self) -> Result<(), PlainError> {
+        let there = self.demand(PACKET_HEADER_BYTES)?;
+        let header = self.buffer.get(self.position..).and_then(<[u8]>::first_chunk);
+        let Some(header) = header.filter(|_| there >= PACKET_HEADER_BYTES) else {
             return match there {
-                0 => Ok(None),
+                0 => Ok(()),
                 there => Err(PlainError::Truncated(format!(
                     "the header of a packet has {PACKET_HEADER_BYTES} bytes, {there} are there"
                 ))),
             };
         };
-        let (words, _) = header.as_chunks::<4>();
-        let fields = words.first_chunk::<4>().copied().unwrap_or_default();
-        let mut fields = fields.map(u32::from_le_bytes);
-        if self.format.is_rare() {
-            fields = self.format.mend(fields);
-        }
-        let [seconds, micros, captured, wire_len] = fields;
+        let [_, _, captured, _] = self.format.mend(fields(header));
         if captured > FRAME_BYTES_MAX {
             return Err(PlainError::Damaged(format!(
                 "a packet of {captured} bytes, at most {FRAME_BYTES_MAX} are believed"
@@ -157,50 +172,80 @@ impl Plain {
         }
         let len = usize::try_from(captured).unwrap_or(usize::MAX);
         let whole = PACKET_HEADER_BYTES.saturating_add(len);
-        if there < whole {
-            there = self.demand(whole)?;
-        }
+        let there = self.demand(whole)?;
         if there < whole {
             let there = there.saturating_sub(PACKET_HEADER_BYTES);
             return Err(PlainError::Truncated(format!(
                 "the last packet has {captured} bytes, {there} are there"
             )));
         }
-        let start = self.position.saturating_add(PACKET_HEADER_BYTES);
-        self.position = self.position.saturating_add(whole);
-        // More than the snap length is a sign of damage that libpcap forgives by cutting.
-        let kept = len.min(usize::try_from(self.snaplen).unwrap_or(usize::MAX));
-        let bytes = self.buffer.get(start..start.saturating_add(kept)).unwrap_or_default();
-        Ok(Some(Frame {
-            at: Timestamp::from_micros(
-                u64::from(seconds).saturating_mul(1_000_000).saturating_add(u64::from(micros)),
-            ),
-            link: self.link,
-            bytes,
-            wire_len: wire_len.max(captured),
-        }))
+        Ok(())
     }
 
-    /// Reads until `bytes`, more than wait now, wait in the buffer or the file ends; how many do. The buffer never
-    /// grows beyond a packet and a step.
-    #[cold]
+    /// Reads until `bytes` wait in the buffer or the file ends; how many do. The buffer never grows
+    /// beyond a packet and a step.
     fn demand(&mut self, bytes: usize) -> Result<usize, PlainError> {
-        let there = self.filled.saturating_sub(self.position);
-        self.buffer.copy_within(self.position..self.filled, 0);
-        (self.position, self.filled) = (0, there);
-        self.buffer.resize(bytes.max(STEP_BYTES).max(self.buffer.len()), 0);
-        while self.filled < bytes {
-            let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
-            match self.file.read(room) {
-                Ok(0) => break,
-                Ok(count) => {
-                    self.filled = self.filled.saturating_add(count);
-                    self.read = self.read.saturating_add(u64::try_from(count).unwrap_or(0));
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(PlainError::Read(error)),
-            }
+        let there = self.buffer.len().saturating_sub(self.position);
+        if there >= bytes {
+            return Ok(there);
         }
-        Ok(self.filled)
+        self.buffer.drain(..self.position.min(self.buffer.len()));
+        self.position = 0;
+        let wanted = bytes.max(STEP_BYTES).saturating_sub(there);
+        self.buffer.reserve_exact(wanted);
+        let wanted = u64::try_from(wanted).unwrap_or(u64::MAX);
+        let count = self
+            .file
+            .by_ref()
+            .take(wanted)
+            .read_to_end(&mut self.buffer)
+            .map_err(PlainError::Read)?;
+        self.read = self.read.saturating_add(u64::try_from(count).unwrap_or(0));
+        Ok(self.buffer.len())
+    }
+}
+
+/// Header fields, mended, and bytes of the packet at `position`, if all of it is there and may be
+/// believed.
+#[inline(always)]
+fn waiting(
+    buffer: &[u8],
+    position: usize,
+    mend: impl Fn([u32; 4]) -> [u32; 4],
+) -> Option<([u32; 4], &[u8])> {
+    let (header, body) = buffer.get(position..)?.split_first_chunk()?;
+    let fields = mend(fields(header));
+    let [_, _, captured, _] = fields;
+    if captured > FRAME_BYTES_MAX {
+        return None;
+    }
+    Some((fields, body.get(..usize::try_from(captured).ok()?)?))
+}
+
+/// Seconds, fraction, bytes kept and bytes on the wire, of the usual byte order.
+#[inline(always)]
+fn fields(header: &[u8; PACKET_HEADER_BYTES]) -> [u32; 4] {
+    let (words, _) = header.as_chunks::<4>();
+    words.first_chunk::<4>().copied().unwrap_or_default().map(u32::from_le_bytes)
+}
+
+/// The frame of that header, and the position behind it.
+#[inline(always)]
+fn frame<'b>(
+    [seconds, micros, captured, wire_len]: [u32; 4],
+    bytes: &'b [u8],
+    link: LinkType,
+    snaplen: usize,
+    position: &mut usize,
+) -> Frame<'b> {
+    let whole = PACKET_HEADER_BYTES.saturating_add(bytes.len());
+    *position = position.saturating_add(whole);
+    let at = u64::from(seconds).saturating_mul(1_000_000).saturating_add(u64::from(micros));
+    Frame {
+        at: Timestamp::from_micros(at),
+        link,
+        // More than the snap length is a sign of damage that libpcap forgives by cutting.
+        bytes: bytes.get(..snaplen).unwrap_or(bytes),
+        wire_len: wire_len.max(captured),
     }
 }

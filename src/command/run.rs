@@ -22,6 +22,7 @@ use nfa::engine::{Engine, Frames, LESSON_BELOW, Limits, Output, Question, UNWANT
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::net::Network;
+use nfa::netlink::nftables::Feed;
 use nfa::sys::{self, Interest, LinkWatch, PollFd, Signal, SignalFd};
 use nfa::target::{ADOPTED_MAX, Clock, Keeper, Newcomer, Recorder};
 use nfa::time::Timestamp;
@@ -486,6 +487,12 @@ impl Daemon {
         keeper.prepare(self.engine.sets(), self.engine.live_sets(), |line| {
             log.write(Level::Error, &line);
         });
+        let captured = |feed: &Feed| {
+            let name = format!("nflog:{}", feed.group);
+            self.sources.iter().any(|source| source.interface.name == name)
+        };
+        let feeds = self.engine.config().feeds.iter().filter(|feed| captured(feed));
+        keeper.feed(feeds.copied().collect(), |line| log.write(Level::Info, &line));
     }
 
     /// Opens what has come, gives up what has gone.
@@ -609,7 +616,20 @@ impl Daemon {
         let elements = self.engine.elements().len();
         let failures = self.keeper.as_ref().map_or(0, Keeper::failures);
         let dropped = self.frames_dropped();
+        let captures = self.sources.iter_mut().filter_map(|source| source.capture.as_mut());
+        let received = captures
+            .filter_map(|capture| capture.stats().ok())
+            .fold(0_u32, |sum, stats| sum.wrapping_add(stats.received));
         let filtered = self.filtered();
+        self.log.write(
+            Level::Info,
+            &format!(
+                "packets by stage: {filtered} of decided flows left out by the kernel's filter, \
+                 {received} that it let through ({dropped} of them lost), {} decoded and handed to \
+                 the engine",
+                counters.packets,
+            ),
+        );
         self.log.write(
             Level::Info,
             &format!(

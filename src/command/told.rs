@@ -181,7 +181,7 @@ impl Told {
         match &mut flow.detection.facts {
             Some(facts) => {
                 facts.host.clone_from(&self.host);
-                facts.details.clone_from(&self.details);
+                facts.details = self.details.clone().into();
             }
             None if self.host.is_some() || !self.details.is_empty() => {
                 return Err(usage(&self.text, &ToldError::NoProtocol));
@@ -262,8 +262,8 @@ impl Told {
             "tls_version" => self.details.push(Detail::TlsVersion(number()?)),
             "tls_cipher" => self.details.push(Detail::TlsCipher(number()?)),
             "tls_ech" => self.details.push(Detail::TlsEch(number()?)),
-            "tls_alpn" => self.details.push(Detail::TlsAlpn(text())),
-            "tls_alpn_server" => self.details.push(Detail::TlsAlpnServer(text())),
+            "tls_alpn" => self.details.push(Detail::TlsAlpn(text().into())),
+            "tls_alpn_server" => self.details.push(Detail::TlsAlpnServer(text().into())),
             "tls_ja4" => self.details.push(Detail::TlsJa4(text())),
             "tls_server_cn" => self.details.push(Detail::TlsServerCn(text())),
             "tls_issuer_dn" => self.details.push(Detail::TlsIssuerDn(text())),

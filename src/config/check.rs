@@ -12,6 +12,7 @@ use crate::interface::{Interface, InterfaceFilter, Role};
 use crate::json::{self, Object};
 use crate::lists::Lists;
 use crate::net::Network;
+use crate::netlink::nftables::{FEED_PACKETS_MAX, Feed};
 use crate::policy::{Action, Policy, Vocabularies, schema};
 use crate::privacy::{Privacy, Treatment};
 use crate::spelling;
@@ -275,6 +276,16 @@ impl<'a> Check<'a> {
                 None => Some(Role::Lan),
                 Some(_) => object.word("role", Role::WORDS),
             };
+            let group = name.strip_prefix("nflog:").and_then(|group| group.parse().ok());
+            if let Some(packets) = object.number("feed", 1, u64::from(FEED_PACKETS_MAX)) {
+                match (group, u32::try_from(packets)) {
+                    (Some(group), Ok(packets)) => self.config.feeds.push(Feed { group, packets }),
+                    _ => {
+                        let expected = "an interface called \"nflog:GROUP\"";
+                        object.unexpected("feed", expected, &format!("\"{name}\""));
+                    }
+                }
+            }
             let name = name.to_owned();
             self.config.interfaces.extend(role.map(|role| Interface { name, role }));
             object.report_unknown_keys();

@@ -25,6 +25,7 @@ use crate::interface::Interface;
 use crate::json;
 use crate::lists::{self, Folders, Lists};
 use crate::net::Network;
+use crate::netlink::nftables::Feed;
 use crate::policy::Policy;
 use crate::privacy::Privacy;
 use crate::swarm::Infer;
@@ -49,6 +50,8 @@ pub struct Config {
     pub streams: Streams,
     /// Interfaces to capture; empty: the default.
     pub interfaces: Vec<Interface>,
+    /// NFLOG groups among them that nfa itself feeds.
+    pub feeds: Vec<Feed>,
     /// Networks of the LAN beside the private ranges and the interfaces' own.
     pub local_networks: Vec<Network>,
     /// Address groups and category lists.

@@ -35,7 +35,7 @@ pub(super) fn answer(
     for (id, flow) in engine.flows().iter() {
         let view = engine.view(flow);
         let chosen = query.client.is_none_or(|client| is_of(flow, client))
-            && rule.is_none_or(|number| flow.matched.contains(&number))
+            && rule.is_none_or(|number| flow.stakes.matched().any(|matched| matched == number))
             && query.text.as_deref().is_none_or(|text| has(&view, text))
             && criteria.as_ref().is_none_or(|criteria| criteria.matches(&view));
         if !chosen {
@@ -97,7 +97,7 @@ pub(super) fn row(engine: &Engine, now: Timestamp, id: FlowId, flow: &Flow) -> V
 
 /// Names of the actions that match a flow.
 pub(super) fn rules(engine: &Engine, flow: &Flow) -> Value {
-    let names = flow.matched.iter().filter_map(|number| engine.rules().get(usize::from(*number)));
+    let names = flow.stakes.matched().filter_map(|number| engine.rules().get(usize::from(number)));
     names.map(|rule| Value::from(&*rule.name)).collect()
 }
 

@@ -79,7 +79,7 @@ pub(super) fn answer(
     for (id, flow) in engine.flows().iter() {
         if what.is_of(&engine.view(flow)) {
             count = count.saturating_add(1);
-            held.extend(&flow.held);
+            held.extend(flow.stakes.held());
             if found.len() < limit {
                 found.push(id);
             }
@@ -169,7 +169,8 @@ fn with_flows(engine: &Engine, now: Timestamp, stay: &Stay<'_>, told: bool) -> V
     if !told || stay.holders == 0 {
         return value;
     }
-    let holders = engine.flows().iter().filter(|(_, flow)| flow.held.contains(&stay.number));
+    let holders =
+        engine.flows().iter().filter(|(_, flow)| flow.stakes.held().contains(&stay.number));
     let holders = holders.take(HOLDERS_MAX).map(|(id, flow)| {
         let view = engine.view(flow);
         object! {

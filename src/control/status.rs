@@ -131,8 +131,8 @@ fn shares(engine: &Engine, by: By) -> Value {
 
 fn rules(engine: &Engine, now: Timestamp) -> Vec<Value> {
     let mut live = vec![0_u32; engine.rules().len()];
-    for number in engine.flows().iter().flat_map(|(_, flow)| &*flow.matched) {
-        if let Some(count) = live.get_mut(usize::from(*number)) {
+    for number in engine.flows().iter().flat_map(|(_, flow)| flow.stakes.matched()) {
+        if let Some(count) = live.get_mut(usize::from(number)) {
             *count = count.saturating_add(1);
         }
     }

@@ -156,7 +156,7 @@ impl Teller {
         let mut round = Round { engine, wanted, stream, now, out };
         for Ended { flow, reason, .. } in ended {
             let before = round.out.len();
-            if self.ended >= ENDED_PER_ROUND && !self.told.contains_key(&flow.key) {
+            if self.ended >= ENDED_PER_ROUND && !self.told.contains_key(&flow.key.whole()) {
                 self.left_out = self.left_out.saturating_add(1);
                 continue;
             }
@@ -167,7 +167,8 @@ impl Teller {
 
     fn tell(&mut self, view: &View<'_>, end: Option<Reason>, round: &mut Round<'_>) {
         let flow = view.flow;
-        let known = self.told.get(&flow.key).copied();
+        let key = flow.key.whole();
+        let known = self.told.get(&key).copied();
         let known = known.filter(|told| told.first_seen == flow.first_seen);
         let print = print(view);
         let is_over = flow.detection.stage == Stage::Decided || end.is_some();
@@ -195,7 +196,7 @@ impl Teller {
         if let Some(reason) = end {
             let counters = counters(view, &told, round);
             round.push_flow(RecordKind::Purge, view, counters, Some(reason));
-            self.told.remove(&flow.key);
+            self.told.remove(&key);
             return;
         }
         if due && more {
@@ -205,7 +206,7 @@ impl Teller {
             told.packets = view.local_first(flow.packets);
             told.bytes = view.local_first(flow.bytes);
         }
-        self.told.insert(flow.key, told);
+        self.told.insert(key, told);
     }
 
     /// The daemon's own record; numbers since its start.

@@ -117,7 +117,7 @@ mod tests {
         assert_eq!((facts.protocol, facts.pending), (&PROTOCOL, true));
         assert_eq!(facts.details, [client()]);
         let facts = tcp(22).original(CLIENT).reply(SERVER).ask(&SSH).unwrap();
-        assert_eq!((facts.pending, facts.details), (false, vec![client(), server()]));
+        assert_eq!((facts.pending, &*facts.details), (false, &[client(), server()][..]));
         // Without an opening, port 22 tells who the server is.
         let mut reversed = tcp(22).original(SERVER).reply(CLIENT).mid_stream();
         reversed.ports.reverse();

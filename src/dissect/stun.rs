@@ -263,7 +263,7 @@ mod tests {
         assert!(flow.ask(&STUN).unwrap().pending);
         let facts = flow.reply(answer()).ask(&STUN).unwrap();
         let mapped = Endpoint { addr: "203.0.113.9".parse().unwrap(), port: 51413 };
-        assert_eq!((facts.details, facts.pending), (vec![Detail::StunMapped(mapped)], false));
+        assert_eq!((&*facts.details, facts.pending), (&[Detail::StunMapped(mapped)][..], false));
         let mut damaged = answer();
         damaged[3] = 0x0d;
         udp(40000, 3478).reply(damaged).is_nobodys();

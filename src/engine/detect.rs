@@ -1,10 +1,12 @@
 //! Asks the dissectors about the first packets of a flow, each until it refuses.
 
+use std::cell::RefCell;
+
 use crate::bits::Numbers;
 use crate::bytes::Stop;
 use crate::dissect::first::Askable;
 use crate::dissect::{self, Dissector, bittorrent};
-use crate::facts::{Certainty, Facts, Lesson, Protocol};
+use crate::facts::{Certainty, Facts, KnownDetails, Lesson, Protocol};
 use crate::flow::{Evidence, Flow, Gathering, Stage, Suspicion};
 use crate::net::{Direction, Transport};
 use crate::prefix::{Chunk, Gathered, Prefix, Wants};
@@ -60,6 +62,7 @@ pub struct Detector {
     ports: Vec<((Transport, u16), &'static Protocol)>,
     /// What the dissectors are asked for.
     pub wants: Wants,
+    known: RefCell<KnownDetails>,
 }
 
 impl Default for Detector {
@@ -81,6 +84,7 @@ impl Default for Detector {
             tcp_peers: tcp_peers.map(|(number, _)| number).collect(),
             ports,
             wants: Wants::ALL,
+            known: RefCell::default(),
         }
     }
 }
@@ -248,7 +252,8 @@ impl Detector {
         let answer = dissector.map(|dissector| (dissector.dissect)(&view));
         let detection = &mut flow.detection;
         match answer {
-            Some(Ok(facts)) => {
+            Some(Ok(mut facts)) => {
+                self.keep(&mut facts);
                 let keep = facts.pending && !view.last_call;
                 detection.stage = if keep { Stage::Pending } else { Stage::Decided };
                 let news = detection.facts.as_deref() != Some(&facts);
@@ -318,9 +323,10 @@ impl Detector {
         &self,
         flow: &mut Flow,
         number: usize,
-        facts: Facts,
+        mut facts: Facts,
         gathering: Option<Box<Gathering>>,
     ) -> Progress {
+        self.keep(&mut facts);
         let detection = &mut flow.detection;
         detection.updated |= detection.stage == Stage::Provisional;
         detection.stage = if facts.pending { Stage::Pending } else { Stage::Decided };
@@ -332,10 +338,19 @@ impl Detector {
         Progress::Named
     }
 
+    /// Facts that stay are not to take more memory than they need.
+    fn keep(&self, facts: &mut Facts) {
+        if !facts.pending
+            && let Ok(mut known) = self.known.try_borrow_mut()
+        {
+            facts.details.keep(&mut known);
+        }
+    }
+
     /// All have refused what there is.
     fn nobody(&self, flow: &mut Flow) -> Progress {
         let may_start_afresh = match flow.key.transport() {
-            Transport::Tcp => flow.opened == [None; 2],
+            Transport::Tcp => flow.opened() == [None; 2],
             Transport::Udp => true,
             Transport::Other(_) => false,
         };
@@ -366,7 +381,7 @@ impl Detector {
         let transport = flow.key.transport();
         let [original, reply] = flow.ends();
         let is_taken = |port: u16| port < PRIVILEGED_PORTS || self.is_of_another(transport, port);
-        let knows_originator = transport == Transport::Tcp && flow.opened != [None; 2];
+        let knows_originator = transport == Transport::Tcp && flow.opened() != [None; 2];
         is_taken(reply.port) || !knows_originator && is_taken(original.port)
     }
 
@@ -385,7 +400,7 @@ impl Detector {
             && detection.packets > 0
             && detection.dissector.is_none()
             && detection.suspicion.is_none()
-            && (!is_tcp || flow.opened != [None; 2])
+            && (!is_tcp || flow.opened() != [None; 2])
     }
 
     /// Whether the port is known to be that of another protocol than BitTorrent.
@@ -411,7 +426,8 @@ fn named_by(flow: &Flow) -> Option<&'static Dissector> {
 
 fn start_gathering(flow: &Flow) -> Box<Gathering> {
     let mut gathering = Box::<Gathering>::default();
-    for (direction, opened) in [Direction::Original, Direction::Reply].into_iter().zip(flow.opened)
+    for (direction, opened) in
+        [Direction::Original, Direction::Reply].into_iter().zip(flow.opened())
     {
         if let Some(sequence) = opened {
             gathering.store.open(direction, sequence);
@@ -433,7 +449,7 @@ fn store(store: &mut Gathered, packet: &Packet<'_>, direction: Direction, at: Ti
 
 /// Whether the packet's payload is the first of its direction, with nothing missing before it.
 fn is_in_sequence(flow: &Flow, packet: &Packet<'_>, direction: Direction) -> bool {
-    let opened = flow.opened.get(direction.index()).copied().flatten();
+    let opened = flow.opened().get(direction.index()).copied().flatten();
     match (packet.tcp, opened) {
         (Some(tcp), Some(sequence)) => {
             tcp.sequence.wrapping_add(u32::from(tcp.flags.contains(TcpFlags::SYN)))
@@ -457,6 +473,6 @@ fn with_view<T>(
         Direction::Reply => [&[], packet.payload],
     };
     let mut prefix = Prefix::new(flow.key.transport(), flow.ends(), bytes, &chunk);
-    prefix.from_start = packet.transport != Transport::Tcp || flow.opened != [None; 2];
+    prefix.from_start = packet.transport != Transport::Tcp || flow.opened() != [None; 2];
     look(&prefix)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Engine, Output, claims};
 use crate::effect::{FiveTuple, Tracked};
-use crate::flow::{Flow, FlowId, FlowTable, Followed, Stage};
+use crate::flow::{Flow, FlowId, FlowTable, Stage};
 use crate::net::Direction;
 use crate::policy::Upkeep;
 use crate::time::Timestamp;
@@ -42,6 +42,8 @@ pub(super) struct Follower {
     /// Each flow once (its `stirred` says so), oldest first; some have ended since.
     stirred: VecDeque<FlowId>,
     pub due: Option<Timestamp>,
+    /// Whether every packet of every flow counts; asked for each.
+    sees_all: bool,
 }
 
 impl Follower {
@@ -57,7 +59,7 @@ impl Follower {
         if self.upkeep.tcp
             && let Some(tcp) = &packet.tcp
         {
-            let followed = flow.followed.get_or_insert_default();
+            let followed = flow.follow();
             followed.tcp.count(tcp, packet.payload_len, direction);
         }
         self.stir(id, flow, now);
@@ -86,6 +88,7 @@ impl Engine {
     pub(super) fn follow(&mut self) {
         let (old, new) = (self.follower.upkeep, self.config.policy.upkeep());
         self.follower.upkeep = new;
+        self.follower.sees_all = new.needs_packets();
         if !new.is_some() {
             self.follower.stirred = VecDeque::new();
             self.follower.due = None;
@@ -99,7 +102,7 @@ impl Engine {
                 self.follower.stir(id, flow, self.now);
             } else {
                 flow.stirred = false;
-                flow.followed = None;
+                flow.unfollow();
             }
         }
     }
@@ -107,7 +110,7 @@ impl Engine {
     /// Whether some action asks about what every packet of a flow may change: then none may be left
     /// out, also not of flows that are decided.
     pub const fn needs_packets(&self) -> bool {
-        self.follower.upkeep.needs_packets()
+        self.follower.sees_all
     }
 
     /// Measures and evaluates again the flows that something happened to.
@@ -119,9 +122,10 @@ impl Engine {
             flow.stirred = false;
             let mut again = false;
             if self.follower.upkeep.rate {
-                let followed = flow.followed.get_or_insert_default();
-                followed.measure(flow.bytes, flow.first_seen, self.now);
-                again = followed.is_moving(flow.bytes);
+                let (bytes, first_seen) = (flow.bytes, flow.first_seen);
+                let followed = flow.follow();
+                followed.measure(bytes, first_seen, self.now);
+                again = followed.is_moving(bytes);
             }
             // Flows without a name are evaluated when they get one.
             if flow.detection.stage != Stage::Undecided {
@@ -148,7 +152,7 @@ impl Engine {
             return true;
         }
         let Some(flow) = self.table.get(id) else { return true };
-        let followed = flow.followed.as_deref();
+        let followed = flow.followed();
         let is_known = followed.is_some_and(|followed| followed.connection.is_some());
         let misses = followed.map_or(0, |followed| followed.misses);
         if misses >= MISSES_MAX || (is_known && !mark) {
@@ -165,7 +169,7 @@ impl Engine {
     /// Connection tracking answered a [`Question`]; `None`: it does not know that connection, now.
     pub fn tracked(&mut self, id: FlowId, found: Option<Tracked>, out: &mut Output) {
         let Some(flow) = self.table.get_mut(id) else { return };
-        let followed: &mut Followed = flow.followed.get_or_insert_default();
+        let followed = flow.follow();
         let before = std::mem::replace(&mut followed.connection, found);
         followed.misses = if found.is_some() { 0 } else { followed.misses.saturating_add(1) };
         if found.is_none() && self.follower.upkeep.is_some() {

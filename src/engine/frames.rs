@@ -54,6 +54,17 @@ impl Lessons {
     }
 }
 
+/// Whether a frame of `len` bytes of a flow may be counted without being read, and notes if all may.
+#[inline(never)]
+pub(super) fn settles(flow: &mut Flow, len: usize) -> bool {
+    if flow.detection.stage != Stage::Decided || flow.ending.is_over() {
+        return false;
+    }
+    let lessons = Lessons::of(flow);
+    flow.settled = lessons == Lessons::None;
+    !lessons.are_in(len)
+}
+
 /// Whether the capture should hand on the frames of a flow. It may, even if not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frames {

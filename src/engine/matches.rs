@@ -88,12 +88,13 @@ impl Engine {
             return;
         }
         let Some(flow) = self.table.get(id) else { return };
-        if matched.iter().all(|number| flow.matched.contains(number)) {
+        let is_new = |number: u16| flow.stakes.matched().all(|before| before != number);
+        if !matched.iter().any(|number| is_new(*number)) {
             return;
         }
         let mut matches = std::mem::take(&mut self.matches);
         let view = self.view(flow);
-        for number in matched.iter().filter(|number| !flow.matched.contains(number)) {
+        for number in matched.iter().filter(|number| is_new(**number)) {
             if let Some(rule) = self.rules.name(usize::from(*number)) {
                 matches.note(self.now, rule, id, &view);
             }

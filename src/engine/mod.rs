@@ -26,7 +26,9 @@ use crate::app::Catalogue;
 use crate::config::Config;
 use crate::effect::{Hit, SetId, StreamId};
 use crate::facts::Lesson;
-use crate::flow::{Evidence, Flow, FlowId, FlowKey, FlowTable, Locality, Stage, ends_of};
+use crate::flow::{
+    Evidence, Flow, FlowId, FlowKey, FlowTable, Locality, Sender, Stage, Stakes, ends_of,
+};
 use crate::hints::Hints;
 use crate::interface::Interface;
 use crate::lists::CategoryLists;
@@ -36,7 +38,7 @@ use crate::prefix::Wants;
 use crate::swarm::Swarm;
 use crate::target::{Sets, Streams, Want};
 use crate::time::Timestamp;
-use crate::wire::{self, LinkType, Packet};
+use crate::wire::{self, Glance, LinkType, Packet};
 use claims::Claims;
 use clock::WallClock;
 use detect::{Detector, Progress};
@@ -45,7 +47,6 @@ pub use elements::{Cause, Stay};
 pub use explain::{Explained, Fired};
 use follow::Follower;
 pub use follow::Question;
-use frames::Lessons;
 pub use frames::{Frames, LESSON_BELOW, UNWANTED_AFTER};
 pub use matches::Match;
 pub use output::{Counters, Ended, Limits, Output, Reason};
@@ -195,25 +196,48 @@ impl Engine {
         if self.needs_packets() {
             return false;
         }
-        let Some(glance) = wire::glance(link, frame) else { return false };
-        let now = self.now.max(at);
-        let Some((flow, sender)) = self.table.see(glance, now) else { return false };
-        if !flow.settled {
-            if flow.detection.stage != Stage::Decided || flow.ending.is_over() {
-                return false;
-            }
-            let lessons = Lessons::of(flow);
-            flow.settled = lessons == Lessons::None;
-            if lessons.are_in(frame.len()) {
-                return false;
-            }
+        let Some(glance) = wire::glance_v4(link, frame) else {
+            let glance = wire::glance_v6(link, frame);
+            return glance.is_some_and(|glance| self.find_and_count(at, &glance, frame.len(), out));
+        };
+        match self.table.see_again(&glance, self.now.max(at)) {
+            Some(seen) => self.count(seen, at, &glance, frame.len(), out),
+            // A copy of its own, or all of it would be written to memory for every packet.
+            None => self.find_and_count(at, &Glance { ..glance }, frame.len(), out),
         }
-        self.now = now;
-        self.counters.packets = self.counters.packets.wrapping_add(1);
+    }
+
+    #[inline(never)]
+    fn find_and_count(
+        &mut self,
+        at: Timestamp,
+        glance: &Glance,
+        frame_len: usize,
+        out: &mut Output,
+    ) -> bool {
+        let seen = self.table.see(glance, self.now.max(at));
+        seen.is_some_and(|seen| self.count(seen, at, glance, frame_len, out))
+    }
+
+    #[inline(always)]
+    fn count(
+        &mut self,
+        (place, sender): (u32, Sender),
+        at: Timestamp,
+        glance: &Glance,
+        frame_len: usize,
+        out: &mut Output,
+    ) -> bool {
+        let Some(flow) = self.table.seen(place) else { return false };
+        if !flow.settled && !frames::settles(flow, frame_len) {
+            return false;
+        }
         flow.count_bytes(sender.direction(flow.originator), glance.ip_len, at);
         if let Some(after) = self.limits.unwanted_after {
             out.frames.extend(frames::renounce(flow, after));
         }
+        self.now = self.now.max(at);
+        self.counters.packets = self.counters.packets.wrapping_add(1);
         true
     }
 
@@ -247,10 +271,10 @@ impl Engine {
 
     /// No more packets will come: ends every flow, in the order they began.
     pub fn finish(&mut self, out: &mut Output) {
-        let mut flows: Vec<(Timestamp, FlowId)> =
-            self.table.iter().map(|(id, flow)| (flow.first_seen, id)).collect();
-        flows.sort_by_key(|(first_seen, _)| *first_seen);
-        for (_, id) in flows {
+        let mut flows = self.table.ids();
+        // In place; of one moment in the order of their places.
+        flows.sort_unstable_by_key(|id| (self.table.get(*id).map(|flow| flow.first_seen), *id));
+        for id in flows {
             if let Some(flow) = self.table.remove(id) {
                 self.end(flow, Reason::Expired, out);
             }
@@ -543,12 +567,10 @@ impl Engine {
         self.wants = wants;
         self.note_matches(id, &matched);
         let Some(flow) = self.table.get_mut(id) else { return };
-        self.rules.count(self.now, &matched, &flow.matched);
-        if *flow.matched != *matched {
-            flow.matched = matched.into();
-        }
-        for number in std::mem::replace(&mut flow.held, held) {
-            self.elements.release(self.now, number, &mut out.effects);
+        self.rules.count(self.now, &matched, &flow.stakes);
+        let before = std::mem::replace(&mut flow.stakes, Stakes::new(&matched, &held));
+        for number in before.held() {
+            self.elements.release(self.now, *number, &mut out.effects);
         }
         if flow.carried.is_some() || !claims.is_empty() {
             let tuple = claims::five_tuple(flow, role);
@@ -584,7 +606,7 @@ impl Engine {
         let mut past = std::mem::take(&mut self.past);
         past.add(&self.view(&flow));
         self.past = past;
-        for number in std::mem::take(&mut flow.held) {
+        for &number in std::mem::take(&mut flow.stakes).held() {
             match reason {
                 Reason::Evicted => self.elements.abandon(number, &mut out.effects),
                 _ => self.elements.release(self.now, number, &mut out.effects),
@@ -604,7 +626,7 @@ fn classify(flow: &mut Flow, catalogue: &Catalogue, lists: &CategoryLists) {
     let app = flow.identify(catalogue).map(|(app, _)| app);
     let categories = flow.host().map_or_else(Box::default, |host| lists.of_host(&host));
     flow.detection.app = app;
-    flow.detection.domain_categories = categories;
+    flow.list(categories);
 }
 
 /// What targets need of a flow.

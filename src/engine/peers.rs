@@ -153,7 +153,7 @@ impl Engine {
                 Some(known) => return Some(Evidence::Swarm(known)),
                 // Called back. Over uTP the headers would show it.
                 None if began
-                    && flow.opened != [None; 2]
+                    && flow.opened() != [None; 2]
                     && self.swarm.has_met(far.addr, self.now)
                     && !self.detector.denies_peers(flow)
                     && is_free() =>

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Engine, Output, frames};
 use crate::app::Catalogue;
 use crate::config::Config;
-use crate::flow::{FlowId, Stage};
+use crate::flow::{FlowId, Stage, Stakes};
 use crate::interface::Interface;
 use crate::target::Adoptable;
 use crate::time::Timestamp;
@@ -66,8 +66,12 @@ impl Engine {
     fn release_unwanted(&mut self, id: FlowId, out: &mut Output) {
         let Some(flow) = self.table.get_mut(id) else { return };
         let elements = &mut self.elements;
-        let unwanted = flow.held.extract_if(.., |number| !elements.is_of(*number, &self.set_ids));
-        for number in unwanted.collect::<Vec<u32>>() {
+        let held = flow.stakes.held().iter().copied();
+        let (wanted, unwanted): (Vec<u32>, Vec<u32>) =
+            held.partition(|number| elements.is_of(*number, &self.set_ids));
+        let matched: Vec<u16> = flow.stakes.matched().collect();
+        flow.stakes = Stakes::new(&matched, &wanted);
+        for number in unwanted {
             elements.release(self.now, number, &mut out.effects);
         }
     }

@@ -12,10 +12,10 @@ use crate::time::Timestamp;
 /// when it began, there is no name but a guess.
 fn is_stranger(flow: &Flow) -> bool {
     let may_be_older = match flow.key.transport() {
-        Transport::Tcp => flow.opened.iter().all(Option::is_none),
+        Transport::Tcp => flow.opened().iter().all(Option::is_none),
         _ => matches!(flow.detection.source(), Source::Unknown | Source::Port),
     };
-    may_be_older && flow.matched.is_empty() && !flow.ending.is_over()
+    may_be_older && flow.stakes.matched().next().is_none() && !flow.ending.is_over()
 }
 
 impl Engine {

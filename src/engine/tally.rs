@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use foldhash::quality::RandomState;
 
-use crate::flow::Flow;
+use crate::flow::{Flow, Stakes};
 use crate::policy::{Policy, View};
 use crate::time::Timestamp;
 
@@ -84,8 +84,11 @@ pub struct Shares(HashMap<Share, Volume, RandomState>);
 impl Shares {
     /// Adds to one of them, or to the rest if there are too many.
     pub fn add(&mut self, share: Share, volume: &Volume) {
+        if let Some(known) = self.0.get_mut(&share) {
+            return known.add(volume);
+        }
         let most = if matches!(share, Share::Client(_)) { CLIENTS_MAX } else { NAMES_MAX };
-        let full = self.0.len() >= most && !self.0.contains_key(&share);
+        let full = self.0.len() >= most;
         self.0.entry(if full { Share::Rest } else { share }).or_default().add(volume);
     }
 
@@ -164,8 +167,8 @@ impl Rules {
     }
 
     /// A flow matches these actions now, and matched those before; the new ones are counted.
-    pub fn count(&mut self, now: Timestamp, matched: &[u16], before: &[u16]) {
-        for number in matched.iter().filter(|number| !before.contains(number)) {
+    pub fn count(&mut self, now: Timestamp, matched: &[u16], before: &Stakes) {
+        for number in matched.iter().filter(|number| before.matched().all(|old| old != **number)) {
             if let Some(rule) = self.0.get_mut(usize::from(*number)) {
                 rule.matches = rule.matches.saturating_add(1);
                 rule.last = Some(now);
@@ -184,11 +187,9 @@ impl Rules {
 
 /// A flow's matches by their numbers after a reload.
 pub(super) fn renumber(flow: &mut Flow, numbers: &[Option<u16>]) {
-    if !flow.matched.is_empty() {
-        let matched = flow.matched.iter();
-        let kept = matched.filter_map(|old| numbers.get(usize::from(*old)).copied().flatten());
-        flow.matched = kept.collect();
-    }
+    let matched = flow.stakes.matched();
+    let kept = matched.filter_map(|old| numbers.get(usize::from(old)).copied().flatten());
+    flow.stakes = Stakes::new(&kept.collect::<Vec<u16>>(), flow.stakes.held());
 }
 
 #[cfg(test)]
@@ -240,9 +241,9 @@ mod tests {
         let mut rules = Rules::default();
         assert!(rules.adopt(&policy(&["a", "b"])).is_empty());
         let at = Timestamp::from_parts(7, 0);
-        rules.count(at, &[0, 1], &[]);
-        rules.count(at, &[1], &[1]);
-        rules.count(at, &[1, 9], &[0]);
+        rules.count(at, &[0, 1], &Stakes::default());
+        rules.count(at, &[1], &Stakes::new(&[1], &[]));
+        rules.count(at, &[1, 9], &Stakes::new(&[0], &[]));
         let counts = |rules: &Rules| {
             rules.all().iter().map(|r| (r.name.to_string(), r.matches)).collect::<Vec<_>>()
         };

@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use crate::net::{Direction, Endpoint, Transport};
-use crate::wire::Glance;
+use crate::wire::{self, Glance};
 
 /// Protocol, two addresses, two ports; the lower end first. 40 bytes.
 #[derive(Debug, Clone, Copy)]
@@ -39,11 +39,17 @@ impl FlowKey {
     /// The same of a packet that was only glanced at.
     #[inline(always)]
     pub fn glanced(glance: &Glance) -> (Self, Sender) {
+        let [source, destination] = match glance.addrs {
+            wire::Addrs::V4(both) => [[both >> 32, 0], [both & u64::from(u32::MAX), 0]],
+            wire::Addrs::V6(addrs) => addrs,
+        };
+        let [source_port, destination_port] = glance.ports();
+        let v4 = matches!(glance.addrs, wire::Addrs::V4(_));
         FlowKey::ordered(
-            (glance.source, glance.source_port),
-            (glance.destination, glance.destination_port),
+            (source, source_port),
+            (destination, destination_port),
             glance.transport,
-            glance.v4,
+            v4,
         )
     }
 
@@ -69,8 +75,7 @@ impl FlowKey {
 
     /// What carries the flow.
     pub fn transport(&self) -> Transport {
-        let [_, _, _, _, _, _, transport, _] = self.rest.to_be_bytes();
-        Transport::from(transport)
+        transport_of(self.rest)
     }
 
     /// Whether its addresses are IPv4.
@@ -91,6 +96,77 @@ impl FlowKey {
             Sender::High => [high, low],
         }
     }
+}
+
+/// A key as a flow keeps it: 24 bytes, and for IPv6 32 more beside it.
+#[derive(Debug)]
+pub struct KeptKey {
+    addrs: Addrs,
+    rest: u64,
+}
+
+/// Of the lower end and of the higher.
+#[derive(Debug)]
+enum Addrs {
+    V4([u32; 2]),
+    V6(Box<[[u64; 2]; 2]>),
+}
+
+impl From<FlowKey> for KeptKey {
+    fn from(key: FlowKey) -> Self {
+        let short = |[addr, _]: [u64; 2]| u32::try_from(addr).unwrap_or(0);
+        let addrs = if key.is_v4() {
+            Addrs::V4([short(key.low), short(key.high)])
+        } else {
+            Addrs::V6(Box::new([key.low, key.high]))
+        };
+        KeptKey { addrs, rest: key.rest }
+    }
+}
+
+impl KeptKey {
+    /// The key.
+    pub fn whole(&self) -> FlowKey {
+        let wide = |addr: u32| [u64::from(addr), 0];
+        let [low, high] = match &self.addrs {
+            Addrs::V4(addrs) => addrs.map(wide),
+            Addrs::V6(addrs) => **addrs,
+        };
+        FlowKey { low, high, rest: self.rest }
+    }
+
+    /// Whether it is that key.
+    #[inline]
+    pub fn is(&self, key: &FlowKey) -> bool {
+        // What tells the families apart is in the rest.
+        self.rest == key.rest
+            && match &self.addrs {
+                Addrs::V4([low, high]) => {
+                    key.low[0] == u64::from(*low) && key.high[0] == u64::from(*high)
+                }
+                Addrs::V6(addrs) => **addrs == [key.low, key.high],
+            }
+    }
+
+    /// What carries the flow.
+    pub fn transport(&self) -> Transport {
+        transport_of(self.rest)
+    }
+
+    /// Whether its addresses are IPv4.
+    pub const fn is_v4(&self) -> bool {
+        self.rest & 1 == 1
+    }
+
+    /// Both ends: the originator first, given which end that is.
+    pub fn ends(&self, originator: Sender) -> [Endpoint; 2] {
+        self.whole().ends(originator)
+    }
+}
+
+fn transport_of(rest: u64) -> Transport {
+    let [_, _, _, _, _, _, transport, _] = rest.to_be_bytes();
+    Transport::from(transport)
 }
 
 impl Sender {
@@ -163,6 +239,8 @@ mod tests {
             let (there, first) = FlowKey::new(Transport::Tcp, end(a, 4000), end(b, 443));
             let (back, second) = FlowKey::new(Transport::Tcp, end(b, 443), end(a, 4000));
             assert_eq!(there, back);
+            let kept = KeptKey::from(there);
+            assert_eq!((kept.whole(), kept.is(&there), kept.is_v4()), (there, true, there.is_v4()));
             assert_ne!(first, second);
             assert_eq!(there.ends(first), [end(a, 4000), end(b, 443)]);
             assert_eq!(first.direction(first), Direction::Original);
@@ -178,5 +256,8 @@ mod tests {
         assert_ne!(v4, wide);
         let (tcp, _) = FlowKey::new(Transport::Tcp, end("1.2.3.4", 1), end("5.6.7.8", 2));
         assert_ne!(v4, tcp);
+        for other in [wide, tcp] {
+            assert!(!KeptKey::from(v4).is(&other) && !KeptKey::from(other).is(&v4));
+        }
     }
 }

@@ -4,11 +4,13 @@ mod followed;
 mod key;
 mod naming;
 mod side;
+mod stakes;
 mod table;
 
 pub use followed::{Followed, TcpCounts};
-pub use key::{FlowKey, Sender};
+pub use key::{FlowKey, KeptKey, Sender};
 pub use side::{Locality, OtherType, Sides};
+pub use stakes::Stakes;
 pub use table::{FLOWS_MAX_DEFAULT, FlowId, FlowTable, IdleTimeouts};
 
 use crate::app::AppId;
@@ -23,7 +25,7 @@ use crate::wire::{Packet, TcpFlags, TcpInfo};
 #[derive(Debug)]
 pub struct Flow {
     /// The 5-tuple.
-    pub key: FlowKey,
+    pub key: KeptKey,
     /// Which end of the key sent the first packet.
     pub originator: Sender,
     /// Which end is the LAN's.
@@ -44,25 +46,22 @@ pub struct Flow {
     pub packets: [u32; 2],
     /// IP bytes of each direction.
     pub bytes: [u64; 2],
-    /// TCP: sequence numbers of the originator's SYN and of the answer's, where they were seen.
-    pub opened: [Option<u32>; 2],
+    opening: Opening,
     /// How far a TCP connection has come to its end.
     pub ending: Ending,
     /// What dissection knows and does.
     pub detection: Detection,
-    /// Elements that live because of this flow, as numbers of the engine's element table.
-    pub held: Vec<u32>,
+    /// Numbers of the actions that match it, as of its last evaluation, and of the elements that
+    /// live because of it, in the engine's table.
+    pub stakes: Stakes,
     /// What else was done because of its matches, if anything.
     pub carried: Option<Box<Carried>>,
-    /// Numbers of the actions that match it, as of its last evaluation.
-    pub matched: Box<[u16]>,
     /// The capture was told that its frames are not wanted.
     pub unwanted: bool,
     /// Its packets in the middle change nothing but its counters: decided, open, and nothing to be
     /// learned from it. Found out by the first of them; other packets take it back.
     pub settled: bool,
-    /// What some action asks about beyond the above, while one does.
-    pub followed: Option<Box<Followed>>,
+    aside: Option<Box<Aside>>,
     /// The engine is going to look at it again soon, since something of it has changed.
     pub stirred: bool,
 }
@@ -81,6 +80,20 @@ pub struct Carried {
     pub killed: bool,
     /// Which matches were written down, by what the engine knows them by.
     pub recorded: Vec<u32>,
+}
+
+/// What few flows have: a place of its own keeps it from costing the others three words.
+#[derive(Debug, Default)]
+struct Aside {
+    followed: Option<Followed>,
+    domain_categories: Box<[u16]>,
+}
+
+/// TCP: sequence numbers of the originator's SYN and of the answer's, and whether each was seen.
+#[derive(Debug, Clone, Copy, Default)]
+struct Opening {
+    sequence: [u32; 2],
+    seen: [bool; 2],
 }
 
 /// What of a TCP connection's end was seen.
@@ -194,9 +207,6 @@ pub struct Detection {
     pub facts: Option<Box<Facts>>,
     /// The application, once one is known.
     pub app: Option<AppId>,
-    /// Numbers of the categories whose lists hold the host; sorted. Kept because patterns are dear
-    /// and several actions may ask; it costs a flow two words, and memory only if a list has it.
-    pub domain_categories: Box<[u16]>,
     /// A DNS answer to the local side that named the other side's address.
     pub hint: Option<Box<str>>,
     /// The first bytes, while they are needed.
@@ -231,7 +241,7 @@ impl Flow {
         let (source, destination) = ends_of(packet);
         let (key, originator) = FlowKey::new(packet.transport, source, destination);
         Flow {
-            key,
+            key: key.into(),
             originator,
             sides: locality.sides(packet.source, packet.destination),
             interface,
@@ -242,7 +252,7 @@ impl Flow {
             last_seen: at,
             packets: [0; 2],
             bytes: [0; 2],
-            opened: [None; 2],
+            opening: Opening::default(),
             ending: Ending::default(),
             detection: Detection {
                 stage: Stage::Undecided,
@@ -254,16 +264,14 @@ impl Flow {
                 dissector: None,
                 facts: None,
                 app: None,
-                domain_categories: Box::default(),
                 hint: None,
                 gathering: None,
             },
-            held: Vec::new(),
+            stakes: Stakes::default(),
             carried: None,
-            matched: Box::default(),
             unwanted: false,
             settled: false,
-            followed: None,
+            aside: None,
             stirred: false,
         }
     }
@@ -277,10 +285,8 @@ impl Flow {
             *fin |= tcp.flags.contains(TcpFlags::FIN);
         }
         self.ending.reset |= tcp.flags.contains(TcpFlags::RST);
-        if let Some(opened) =
-            self.opened.get_mut(side).filter(|_| tcp.flags.contains(TcpFlags::SYN))
-        {
-            opened.get_or_insert(tcp.sequence);
+        if tcp.flags.contains(TcpFlags::SYN) {
+            self.open(direction, tcp.sequence);
         }
     }
 
@@ -292,6 +298,52 @@ impl Flow {
         {
             *packets = packets.saturating_add(1);
             *bytes = bytes.saturating_add(u64::from(ip_len));
+        }
+    }
+
+    fn open(&mut self, direction: Direction, first: u32) {
+        let Opening { sequence, seen } = &mut self.opening;
+        let side = direction.index();
+        if let (Some(sequence), Some(seen)) = (sequence.get_mut(side), seen.get_mut(side))
+            && !std::mem::replace(seen, true)
+        {
+            *sequence = first;
+        }
+    }
+
+    /// TCP: sequence numbers of the originator's SYN and of the answer's, where they were seen.
+    pub const fn opened(&self) -> [Option<u32>; 2] {
+        let Opening { sequence: [there, back], seen } = self.opening;
+        [if seen[0] { Some(there) } else { None }, if seen[1] { Some(back) } else { None }]
+    }
+
+    /// What some action asks about beyond plain counters, while one does.
+    pub fn followed(&self) -> Option<&Followed> {
+        self.aside.as_ref()?.followed.as_ref()
+    }
+
+    /// The same, to change; made if it is not there.
+    pub fn follow(&mut self) -> &mut Followed {
+        self.aside.get_or_insert_default().followed.get_or_insert_default()
+    }
+
+    /// Nobody asks any more.
+    pub fn unfollow(&mut self) {
+        if let Some(aside) = &mut self.aside {
+            aside.followed = None;
+        }
+    }
+
+    /// Numbers of the categories whose lists hold the host; sorted. Kept because patterns are dear
+    /// and several actions may ask.
+    pub fn domain_categories(&self) -> &[u16] {
+        self.aside.as_ref().map_or(&[], |aside| &aside.domain_categories)
+    }
+
+    /// Keeps those numbers.
+    pub fn list(&mut self, categories: Box<[u16]>) {
+        if self.aside.is_some() || !categories.is_empty() {
+            self.aside.get_or_insert_default().domain_categories = categories;
         }
     }
 

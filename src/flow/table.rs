@@ -9,10 +9,10 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
-use super::{Flow, FlowKey, Sender};
+use super::{Flow, FlowKey, KeptKey, Sender};
 use crate::net::Transport;
 use crate::time::Timestamp;
-use crate::wire::Glance;
+use crate::wire::{Addrs, Glance};
 
 /// How many flows are kept where nothing else is configured.
 pub const FLOWS_MAX_DEFAULT: usize = 8192;
@@ -84,7 +84,7 @@ const CLASSES: [Class; 5] = [
 impl Class {
     fn of(flow: &Flow) -> Self {
         let tcp = flow.key.transport() == Transport::Tcp;
-        match (tcp && flow.ending.is_over(), tcp, flow.held.is_empty()) {
+        match (tcp && flow.ending.is_over(), tcp, flow.stakes.held().is_empty()) {
             (true, _, _) => Class::Closing,
             (_, false, true) => Class::Datagrams,
             (_, true, true) => Class::Connection,
@@ -210,44 +210,51 @@ impl FlowTable {
     pub fn find(&self, key: &FlowKey) -> Option<FlowId> {
         let hash = self.hasher.hash_one(key);
         let slots = &self.slots;
-        let slot = *self.index.find(hash, |slot| key_of(slots, *slot) == Some(key))?;
+        let slot =
+            *self.index.find(hash, |slot| key_of(slots, *slot).is_some_and(|kept| kept.is(key)))?;
         Some(FlowId { slot, generation: self.slots.get(slot as usize)?.generation })
     }
 
-    /// The flow of a packet that is seen now and does not change the flow's class, and who sent it.
+    /// The place of the flow of a packet that is seen now and does not change the flow's class, and
+    /// who sent it, if one of IPv4 like it was seen lately; else [`FlowTable::see`] is to be asked.
     #[inline(always)]
-    pub fn see(&mut self, glance: Glance, now: Timestamp) -> Option<(&mut Flow, Sender)> {
-        let ends = glance.ends();
-        let recent = self.recent.get(place(ends, self.recent.len()))?;
-        let known = recent.ends[0] == ends[0] && recent.ends[1] & !FROM_HIGH == ends[1];
-        let (mut number, mut high) = (recent.id.slot, recent.ends[1] & FROM_HIGH != 0);
-        let keeps_its_place = |slot: &Slot| {
-            slot.generation == recent.id.generation
-                && (is_settled(slot.linked, now) || slot.after == NONE)
-        };
-        if !known || !glance.v4 || !self.slots.get(number as usize).is_some_and(keeps_its_place) {
-            // A copy of its own, or all of it would be written to memory for every packet.
-            (number, high) = self.see_anew(&Glance { ..glance }, now)?;
+    pub fn see_again(&self, glance: &Glance, now: Timestamp) -> Option<(u32, Sender)> {
+        let Addrs::V4(addrs) = glance.addrs else { return None };
+        let rest = glance.rest();
+        let recent = self.recent.get(place([addrs, rest], self.recent.len()))?;
+        if recent.ends[0] != addrs || recent.ends[1] & !FROM_HIGH != rest {
+            return None;
         }
-        let sender = if high { Sender::High } else { Sender::Low };
-        Some((self.slots.get_mut(number as usize)?.flow.as_mut()?, sender))
+        let slot = self.slots.get(recent.id.slot as usize)?;
+        let is_there = slot.generation == recent.id.generation
+            && (is_settled(slot.linked, now) || slot.after == NONE);
+        let high = recent.ends[1] & FROM_HIGH != 0;
+        is_there.then_some((recent.id.slot, if high { Sender::High } else { Sender::Low }))
+    }
+
+    /// The flow at such a place.
+    #[inline(always)]
+    pub fn seen(&mut self, place: u32) -> Option<&mut Flow> {
+        self.slots.get_mut(place as usize)?.flow.as_mut()
     }
 
     /// By its key; and moves it to the young end of its list if it has not been there for long.
-    #[inline(never)]
-    fn see_anew(&mut self, glance: &Glance, now: Timestamp) -> Option<(u32, bool)> {
+    pub fn see(&mut self, glance: &Glance, now: Timestamp) -> Option<(u32, Sender)> {
         let (key, sender) = FlowKey::glanced(glance);
-        let (id, high) = (self.find(&key)?, sender == Sender::High);
+        let id = self.find(&key)?;
         let slot = self.slots.get(id.slot as usize)?;
         if slot.after != NONE && !is_settled(slot.linked, now) {
             self.relink(id.slot, slot.class);
         }
-        let [addrs, rest] = glance.ends();
-        let place = place([addrs, rest], self.recent.len());
-        if let Some(recent) = self.recent.get_mut(place).filter(|_| glance.v4) {
-            *recent = Recent { ends: [addrs, rest | if high { FROM_HIGH } else { 0 }], id };
+        if let Addrs::V4(addrs) = glance.addrs {
+            let rest = glance.rest();
+            let place = place([addrs, rest], self.recent.len());
+            let from_high = if sender == Sender::High { FROM_HIGH } else { 0 };
+            if let Some(recent) = self.recent.get_mut(place) {
+                *recent = Recent { ends: [addrs, rest | from_high], id };
+            }
         }
-        Some((id.slot, high))
+        Some((id.slot, sender))
     }
 
     /// The flow at that place, unless it has gone.
@@ -290,7 +297,7 @@ impl FlowTable {
     /// Puts a flow in whose key is not there; gives what had to go for it.
     pub fn insert(&mut self, flow: Flow) -> (FlowId, Option<Flow>) {
         let evicted = if self.len() >= self.limit { self.evict() } else { None };
-        let hash = self.hasher.hash_one(flow.key);
+        let hash = self.hasher.hash_one(flow.key.whole());
         let class = Class::of(&flow);
         let number = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot {
@@ -312,7 +319,7 @@ impl FlowTable {
         self.link(number, class);
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.index.insert_unique(hash, number, |slot| {
-            key_of(slots, *slot).map_or(0, |key| hasher.hash_one(key))
+            key_of(slots, *slot).map_or(0, |key| hasher.hash_one(key.whole()))
         });
         (FlowId { slot: number, generation }, evicted)
     }
@@ -361,7 +368,7 @@ impl FlowTable {
 
     /// Takes a flow out.
     pub fn remove(&mut self, id: FlowId) -> Option<Flow> {
-        let key = self.get(id)?.key;
+        let key = self.get(id)?.key.whole();
         let hash = self.hasher.hash_one(key);
         if let Ok(entry) = self.index.find_entry(hash, |slot| *slot == id.slot) {
             entry.remove();
@@ -448,7 +455,7 @@ impl FlowTable {
     }
 }
 
-fn key_of(slots: &[Slot], number: u32) -> Option<&FlowKey> {
+fn key_of(slots: &[Slot], number: u32) -> Option<&KeptKey> {
     slots.get(number as usize)?.flow.as_ref().map(|flow| &flow.key)
 }
 

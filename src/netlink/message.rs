@@ -16,6 +16,8 @@ pub const ACK: u16 = 0x04;
 pub const DUMP: u16 = 0x300;
 /// `NLM_F_EXCL`: fail if it exists.
 pub const EXCL: u16 = 0x200;
+/// `NLM_F_APPEND`: behind what is there.
+pub const APPEND: u16 = 0x800;
 /// `NLM_F_CREATE`: make it if it does not exist.
 pub const CREATE: u16 = 0x400;
 /// `NLM_F_CAPPED`: the request is not repeated in its answer.

@@ -177,7 +177,7 @@ mod tests {
         let mut flow = Flow::new(&packet, Timestamp::ZERO, 0, &Locality::default());
         let mut facts = Facts::of(protocol);
         facts.host = host.map(Into::into);
-        facts.details = details;
+        facts.details = details.into();
         flow.detection.facts = Some(Box::new(facts));
         flow.detection.guessed = guessed;
         let (catalogue, lists) = (Catalogue::empty(), Lists::default());

@@ -27,7 +27,7 @@ impl Upkeep {
 
     /// Whether every packet of every flow counts.
     pub const fn needs_packets(&self) -> bool {
-        self.traffic | self.tcp | self.rate | self.mark // no branches: asked for each packet
+        self.traffic || self.tcp || self.rate || self.mark
     }
 
     fn add(&mut self, criteria: &Criteria) {

@@ -94,7 +94,7 @@ impl<'a> View<'a> {
 
     /// Numbers of the categories whose lists hold the host, sorted; found when it was named.
     pub fn domain_categories(&self) -> &'a [u16] {
-        &self.flow.detection.domain_categories
+        self.flow.domain_categories()
     }
 
     /// Whether `test` passes the number of a category whose lists hold one of `addrs`.
@@ -143,18 +143,18 @@ impl<'a> View<'a> {
 
     /// Bytes a second of originator and destination; 0 until they are measured.
     pub fn rate(&self) -> [u64; 2] {
-        self.flow.followed.as_ref().map_or([0; 2], |followed| followed.rate)
+        self.flow.followed().map_or([0; 2], |followed| followed.rate)
     }
 
     /// TCP counters, if they are kept.
     pub fn tcp(&self) -> Option<&'a TcpCounts> {
         let is_tcp = self.flow.key.transport() == Transport::Tcp;
-        self.flow.followed.as_deref().filter(|_| is_tcp).map(|followed| &followed.tcp)
+        self.flow.followed().filter(|_| is_tcp).map(|followed| &followed.tcp)
     }
 
     /// What connection tracking said, if it was asked and had an answer.
     pub fn tracked(&self) -> Option<&'a Tracked> {
-        self.flow.followed.as_ref()?.connection.as_ref()
+        self.flow.followed()?.connection.as_ref()
     }
 
     /// Source (0) or destination (1) of the reply, as connection tracking said.

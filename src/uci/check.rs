@@ -15,6 +15,7 @@ use crate::config::INTERFACE_DEFAULT;
 use crate::interface::Role;
 use crate::json::Severity;
 use crate::net::Network;
+use crate::netlink::nftables::FEED_PACKETS_MAX;
 use crate::policy::DAYS;
 use crate::zone::Zone;
 
@@ -93,13 +94,13 @@ fn check_all(
         again.says(Severity::Warning, None, "a second section of globals, ignored");
     }
 
-    let mut interfaces = Vec::new();
+    let mut interfaces: Vec<(String, Role, Option<u32>)> = Vec::new();
     let mut devices = BTreeMap::new();
     for reader in of("interface") {
-        if let Ok((name, device, role, enabled)) = interface(&reader, context) {
+        if let Ok((name, device, role, feed, enabled)) = interface(&reader, context) {
             devices.insert(name, device.clone());
-            if enabled && !interfaces.iter().any(|(known, _)| *known == device) {
-                interfaces.push((device, role));
+            if enabled && !interfaces.iter().any(|(known, ..)| *known == device) {
+                interfaces.push((device, role, feed));
             }
         }
     }
@@ -266,17 +267,24 @@ fn log_limit(reader: &Reader<'_>) -> Result<String, Refused> {
     }
 }
 
-/// Logical name, device, role, and whether it is captured.
+/// Logical name, device, role, packets that its rule is to hand on, and whether it is captured.
 fn interface(
     reader: &Reader<'_>,
     context: &Context<'_>,
-) -> Result<(String, String, Role, bool), Refused> {
+) -> Result<(String, String, Role, Option<u32>, bool), Refused> {
     let role = reader.word("role", Role::WORDS);
     let enabled = reader.flag("enabled", true);
+    let feed = reader.number("feed", 1, FEED_PACKETS_MAX);
     let text = reader.text("name");
     let name = text.map(|text| text.text.as_str()).or(reader.own_name());
     reader.unknown();
     let Some(name) = name else { return Err(reader.missing(Some("name"), "such as \"lan\"")) };
+    if let Some(text) = reader.text("feed")
+        && name.strip_prefix("nflog:").is_none_or(|group| group.parse::<u16>().is_err())
+    {
+        let expected = "none, but for an interface whose name is \"nflog:GROUP\"";
+        return Err(reader.refuse("feed", text, expected));
+    }
     let fits = |c: char| !c.is_whitespace() && !c.is_control() && c != '/';
     if let Some(text) = text.filter(|text| !text.text.chars().all(fits)) {
         return Err(reader.refuse("name", text, "the name of an interface or a device"));
@@ -288,7 +296,7 @@ fn interface(
         None if name == "lan" => INTERFACE_DEFAULT.to_owned(),
         None => name.to_owned(),
     };
-    Ok((name.to_owned(), device, role?.unwrap_or(Role::Lan), enabled?))
+    Ok((name.to_owned(), device, role?.unwrap_or(Role::Lan), feed?, enabled?))
 }
 
 fn groups<'r>(readers: impl Iterator<Item = Reader<'r>>, context: &Context<'_>) -> Groups {

@@ -105,11 +105,16 @@ impl Setup {
         let mut root = Map::new();
         put(&mut root, "version", &1_u8);
         put(&mut root, "target_globals", &object! { "adopt": self.globals.adopt });
-        let interfaces = self.interfaces.iter().map(|(device, role)| {
+        let interfaces = self.interfaces.iter().map(|(device, role, feed)| {
             let words = crate::interface::Role::WORDS;
             let role =
                 words.iter().find(|(_, known)| known == role).map_or("lan", |(word, _)| word);
-            (device.clone(), object! { "role": role })
+            let mut value = Map::new();
+            put(&mut value, "role", &role);
+            if let Some(feed) = feed {
+                put(&mut value, "feed", feed);
+            }
+            (device.clone(), Value::Object(value))
         });
         let interfaces: Map<String, Value> = interfaces.collect();
         if !interfaces.is_empty() {

@@ -358,8 +358,9 @@ pub struct Privacy {
 pub struct Setup {
     /// The globals.
     pub globals: Globals,
-    /// Devices that are captured.
-    pub interfaces: Vec<(String, Role)>,
+    /// Devices that are captured, and of NFLOG groups how many packets of a connection nfa's own rule
+    /// hands on, if there is to be one.
+    pub interfaces: Vec<(String, Role, Option<u32>)>,
     /// Of every rule.
     pub exemptions: Vec<Exemption>,
     /// Those that rules name.

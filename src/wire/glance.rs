@@ -12,70 +12,80 @@ const HEAD_V4_BYTES: usize = 14 + 20 + 20;
 const HEAD_V6_BYTES: usize = 14 + 40 + 20;
 /// Where the IP header starts.
 const IP: usize = 14;
+const IPV4_PLAIN: u32 = (ethertype::IPV4 as u32) << 8 | 0x45;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
-/// The 5-tuple and size of a packet. An address is two numbers, the upper half first; IPv4 fills
-/// the lower half of the first number.
+/// The 5-tuple and size of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Glance {
-    /// Source address.
-    pub source: [u64; 2],
-    /// Destination address.
-    pub destination: [u64; 2],
-    /// Source port.
-    pub source_port: u16,
-    /// Destination port.
-    pub destination_port: u16,
+    /// Source and destination address.
+    pub addrs: Addrs,
+    /// Source port in the upper half, destination port in the lower.
+    pub ports: u32,
     /// 6 or 17.
     pub transport: u8,
-    /// Whether the addresses are IPv4.
-    pub v4: bool,
     /// Bytes of the IP packet on the wire.
     pub ip_len: u32,
 }
 
+/// Two addresses, the source first, as they stand in the packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addrs {
+    /// Both in one number.
+    V4(u64),
+    /// Each two numbers, the upper half first.
+    V6([[u64; 2]; 2]),
+}
+
 impl Glance {
-    /// All that tells flows of IPv4 apart in two numbers, as it stands in the packet. The
-    /// second is below 2^40.
+    /// Ports and transport in one number below 2^40.
     #[inline(always)]
-    pub fn ends(&self) -> [u64; 2] {
-        let ports = u64::from(self.source_port) << 16 | u64::from(self.destination_port);
-        let addrs = self.source[0] << 32 | self.destination[0];
-        [addrs, ports << 8 | u64::from(self.transport)]
+    pub fn rest(&self) -> u64 {
+        u64::from(self.ports) << 8 | u64::from(self.transport)
+    }
+
+    /// Source and destination port.
+    pub const fn ports(&self) -> [u16; 2] {
+        let [a, b, c, d] = self.ports.to_be_bytes();
+        [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])]
     }
 }
 
 /// Looks at the fixed places of a frame.
-#[inline(always)]
 pub fn glance(link: LinkType, frame: &[u8]) -> Option<Glance> {
+    glance_v4(link, frame).or_else(|| glance_v6(link, frame))
+}
+
+/// The same of IPv6 alone.
+pub fn glance_v6(link: LinkType, frame: &[u8]) -> Option<Glance> {
+    let head: &[u8; HEAD_V6_BYTES] = frame.first_chunk()?;
+    let is_v6 = link == LinkType::Ethernet && be_u16::<12, _>(head) == ethertype::IPV6;
+    if is_v6 { v6(head) } else { None }
+}
+
+/// The same of IPv4 alone.
+#[inline(always)]
+pub fn glance_v4(link: LinkType, frame: &[u8]) -> Option<Glance> {
     if link != LinkType::Ethernet {
         return None;
     }
     let head: &[u8; HEAD_V4_BYTES] = frame.first_chunk()?;
-    match be_u16::<12, _>(head) {
-        ethertype::IPV4 => v4(head),
-        ethertype::IPV6 => v6(frame.first_chunk()?),
-        _ => None,
+    // The type of the frame, the version and a header of 20 bytes, in one comparison.
+    if be_u32::<12, _>(head) >> 8 != IPV4_PLAIN {
+        return None;
     }
-}
-
-#[inline(always)]
-fn v4(head: &[u8; HEAD_V4_BYTES]) -> Option<Glance> {
-    // Version 4 and a header of 20 bytes; "more fragments" and the offset are zero.
-    if head[IP] != 0x45 || be_u16::<{ IP + 6 }, _>(head) & 0x3fff != 0 {
+    // "More fragments" and the offset are zero.
+    if be_u16::<{ IP + 6 }, _>(head) & 0x3fff != 0 {
         return None;
     }
     let ip_len = be_u16::<{ IP + 2 }, _>(head);
     let transport = head[IP + 9];
     is_ordinary(transport, field::<{ IP + 20 }, 20, _>(head), ip_len.checked_sub(20)?)?;
     Some(Glance {
-        source: [u64::from(be_u32::<{ IP + 12 }, _>(head)), 0],
-        destination: [u64::from(be_u32::<{ IP + 16 }, _>(head)), 0],
-        source_port: be_u16::<{ IP + 20 }, _>(head),
-        destination_port: be_u16::<{ IP + 22 }, _>(head),
+        addrs: Addrs::V4(u64::from_be_bytes(field::<{ IP + 12 }, 8, _>(head))),
+        ports: be_u32::<{ IP + 20 }, _>(head),
         transport,
-        v4: true,
         ip_len: u32::from(ip_len),
     })
 }
@@ -90,12 +100,12 @@ fn v6(head: &[u8; HEAD_V6_BYTES]) -> Option<Glance> {
     is_ordinary(transport, field::<{ IP + 40 }, 20, _>(head), length)?;
     let addr = |upper: [u8; 8], lower: [u8; 8]| [upper, lower].map(u64::from_be_bytes);
     Some(Glance {
-        source: addr(field::<{ IP + 8 }, 8, _>(head), field::<{ IP + 16 }, 8, _>(head)),
-        destination: addr(field::<{ IP + 24 }, 8, _>(head), field::<{ IP + 32 }, 8, _>(head)),
-        source_port: be_u16::<{ IP + 40 }, _>(head),
-        destination_port: be_u16::<{ IP + 42 }, _>(head),
+        addrs: Addrs::V6([
+            addr(field::<{ IP + 8 }, 8, _>(head), field::<{ IP + 16 }, 8, _>(head)),
+            addr(field::<{ IP + 24 }, 8, _>(head), field::<{ IP + 32 }, 8, _>(head)),
+        ]),
+        ports: be_u32::<{ IP + 40 }, _>(head),
         transport,
-        v4: false,
         ip_len: u32::from(length).saturating_add(40),
     })
 }
@@ -122,23 +132,23 @@ mod tests {
     fn agrees(frame: &[u8]) -> bool {
         let Some(glance) = glance(LinkType::Ethernet, frame) else { return false };
         let packet = decode(LinkType::Ethernet, frame).unwrap();
-        let addr = |addr: IpAddr| match addr {
-            IpAddr::V4(v4) => [u64::from(u32::from(v4)), 0],
-            IpAddr::V6(v6) => {
-                let octets = v6.octets();
-                let half = |at| u64::from_be_bytes(octets[at..at + 8].try_into().unwrap());
-                [half(0), half(8)]
-            }
+        let wide = |addr: std::net::Ipv6Addr| {
+            let octets = addr.octets();
+            [0, 8].map(|at| u64::from_be_bytes(octets[at..at + 8].try_into().unwrap()))
         };
         let seen = Glance {
-            source: addr(packet.source),
-            destination: addr(packet.destination),
-            source_port: packet.source_port,
-            destination_port: packet.destination_port,
+            addrs: match (packet.source, packet.destination) {
+                (IpAddr::V4(a), IpAddr::V4(b)) => {
+                    Addrs::V4(u64::from(u32::from(a)) << 32 | u64::from(u32::from(b)))
+                }
+                (IpAddr::V6(a), IpAddr::V6(b)) => Addrs::V6([wide(a), wide(b)]),
+                mixed => panic!("{mixed:?}"),
+            },
+            ports: u32::from(packet.source_port) << 16 | u32::from(packet.destination_port),
             transport: packet.transport.number(),
-            v4: packet.source.is_ipv4(),
             ip_len: packet.ip_len,
         };
+        assert_eq!(glance.ports(), [packet.source_port, packet.destination_port]);
         assert_eq!(glance, seen);
         assert!(packet.tcp.is_none_or(|tcp| tcp.flags.bits() & 7 == 0));
         true

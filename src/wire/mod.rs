@@ -32,7 +32,7 @@ mod view;
 mod vlan;
 
 pub use error::{Header, WireError};
-pub use glance::{Glance, glance};
+pub use glance::{Addrs, Glance, glance, glance_v4, glance_v6};
 pub use link::LinkType;
 
 use crate::net::{Mac, Transport};

@@ -28,6 +28,7 @@
 //! If both sides agree on plain text, the peer handshake stands behind flight 3 or 4, anywhere in
 //! the padding's range: that is content, 2^-160 at each of less than 2^13 places.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::random::is_random;
@@ -214,11 +215,19 @@ fn plain_handshake(prefix: &Prefix<'_>) -> Option<Option<[u8; 20]>> {
     })
 }
 
+/// Ports of all protocols, sorted: to look through them as they are declared took a microsecond for
+/// every flow of noise.
+static REGISTERED: LazyLock<Box<[u16]>> = LazyLock::new(|| {
+    let protocols = dissect::ALL.iter().flat_map(|dissector| dissector.protocols);
+    let mut ports: Vec<u16> =
+        protocols.flat_map(|protocol| protocol.ports).map(|(_, port)| *port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports.into()
+});
+
 fn has_service_port(prefix: &Prefix<'_>) -> bool {
-    let registered = |port: u16| {
-        let protocols = dissect::ALL.iter().flat_map(|dissector| dissector.protocols);
-        protocols.flat_map(|protocol| protocol.ports).any(|&(_, known)| known == port)
-    };
+    let registered = |port: u16| REGISTERED.binary_search(&port).is_ok();
     prefix
         .ends
         .iter()

@@ -86,7 +86,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
 
 /// Facts with nothing but the version.
 fn plain(version: u32) -> Facts {
-    Facts { details: vec![Detail::QuicVersion(version)], ..Facts::of(&PROTOCOL) }
+    Facts { details: vec![Detail::QuicVersion(version)].into(), ..Facts::of(&PROTOCOL) }
 }
 
 fn google(version: u32, host: Option<Box<str>>) -> Facts {

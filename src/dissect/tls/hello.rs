@@ -4,7 +4,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use crate::bytes::{Reader, Stop};
-use crate::facts::{Detail, Facts, bounded_text, host_name};
+use crate::facts::{Detail, Facts, Text, host_name};
 
 /// Handshake types, RFC 8446 section 4.
 pub const CLIENT_HELLO: u8 = 1;
@@ -174,14 +174,7 @@ impl<'a> ClientHello<'a> {
     pub fn tell(&self, facts: &mut Facts) {
         facts.host = self.server_name.and_then(host_name);
         if self.protocols().next().is_some() {
-            let mut list = Vec::with_capacity(self.alpn.len());
-            for name in self.protocols() {
-                if !list.is_empty() {
-                    list.push(b',');
-                }
-                list.extend_from_slice(name);
-            }
-            facts.details.push(Detail::TlsAlpn(bounded_text(&list)));
+            facts.details.push(Detail::TlsAlpn(Text::joined(|| self.protocols())));
         }
         facts.details.extend(self.ech.map(Detail::TlsEch));
     }

@@ -155,7 +155,9 @@ impl<'a> Answer<'a> {
     fn tell(self, facts: &mut Facts) {
         if let Some(hello) = self.hello {
             facts.details.push(Detail::TlsCipher(hello.cipher));
-            facts.details.extend(hello.alpn.map(|name| Detail::TlsAlpnServer(bounded_text(name))));
+            facts
+                .details
+                .extend(hello.alpn.map(|name| Detail::TlsAlpnServer(bounded_text(name).into())));
         }
         if let Some(names) = self.names {
             facts.details.extend(names.common_name.map(Detail::TlsServerCn));

@@ -4,8 +4,8 @@ use super::key::Key;
 use super::shape::{SetInfo, SetName, Table, set_name, table_name};
 use super::{
     ATTR_ELEM_KEY, ATTR_ELEMENTS, ATTR_GEN_ID, ATTR_GEN_PROCESS, ATTR_GEN_PROCESS_NAME, ATTR_VALUE,
-    Client, Error, GROUP, MSG_DELSET, MSG_DELSETELEM, MSG_DELTABLE, MSG_NEWGEN, MSG_NEWSET,
-    Message, Subsystem,
+    Client, Error, GROUP, MSG_DELRULE, MSG_DELSET, MSG_DELSETELEM, MSG_DELTABLE, MSG_NEWGEN,
+    MSG_NEWSET, Message, Subsystem,
 };
 
 /// A change of the ruleset.
@@ -13,6 +13,8 @@ use super::{
 pub enum Event {
     /// A table is gone, with all that was in it.
     TableDeleted(Table),
+    /// A rule of that table is gone.
+    RuleDeleted(Table),
     /// A set is new.
     SetAdded(Box<SetInfo>),
     /// A set is gone.
@@ -55,6 +57,7 @@ pub(super) fn parse(message: &Message<'_>, own: u32) -> Option<Event> {
         MSG_NEWGEN => generation(message),
         _ if message.port == own && own != 0 => None,
         MSG_DELTABLE => table_name(message).map(Event::TableDeleted),
+        MSG_DELRULE => table_name(message).map(Event::RuleDeleted),
         MSG_NEWSET => SetInfo::parse(message).map(|info| Event::SetAdded(Box::new(info))),
         MSG_DELSET => set_name(message).map(Event::SetDeleted),
         MSG_DELSETELEM => {

@@ -4,6 +4,7 @@
 //! applied as transactions; a change that the kernel refuses is left out and the others applied.
 
 mod event;
+mod feed;
 mod key;
 mod shape;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use super::error::{Cause, Error, Operation};
 use super::message::{self, Head, Message, Subsystem};
 
 pub use event::{Event, events, subscribe};
+pub use feed::{FEED_PACKETS_MAX, FEED_TABLE, Feed, feed_rules, feed_table, set_feeds};
 pub use key::{Field, Interface, Key, MOST_FIELDS, MOST_KEY_BYTES, Value};
 pub use shape::{SetInfo, SetName, SetShape, Table, TableFamily};
 
@@ -33,6 +35,7 @@ const MOST_DUMPS: u32 = 5;
 const MSG_NEWTABLE: u8 = 0;
 const MSG_GETTABLE: u8 = 1;
 const MSG_DELTABLE: u8 = 2;
+const MSG_DELRULE: u8 = 8;
 const MSG_NEWSET: u8 = 9;
 const MSG_GETSET: u8 = 10;
 const MSG_DELSET: u8 = 11;

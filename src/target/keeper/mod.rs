@@ -2,6 +2,7 @@
 //! others took out, changes connections, counts errors.
 
 mod conntrack;
+mod feed;
 mod inherited;
 mod ipset;
 mod lacks;
@@ -17,9 +18,11 @@ use std::os::fd::{AsRawFd, RawFd};
 use super::adopt::Found;
 use super::set::{Home, SetSpec, Sets};
 use crate::effect::{Accounts, Effect, FiveTuple, Live, SetId, Tracked};
-use crate::netlink::{Batch, Client, Error, Failure, ipset as kernel_ipset};
+use crate::netlink::nftables::Feed;
+use crate::netlink::{Batch, Cause, Client, Error, Failure, ipset as kernel_ipset};
 use crate::time::Timestamp;
 use conntrack::Connections;
+use feed::Feeds;
 use inherited::Inherited;
 use lacks::Lacks;
 use leftovers::Leftovers;
@@ -84,6 +87,9 @@ pub struct Keeper {
     search: Search,
     /// Times that events of connections were lost; wraps.
     overruns: u32,
+    feeds: Feeds,
+    /// Sets of which a change was lost on the way.
+    doubted: BTreeSet<SetId>,
 }
 
 impl Keeper {
@@ -105,6 +111,8 @@ impl Keeper {
             lacks: Lacks::default(),
             search: Search::default(),
             overruns: 0,
+            feeds: Feeds::default(),
+            doubted: BTreeSet::new(),
         })
     }
 
@@ -235,6 +243,24 @@ impl Keeper {
         pushed.map_err(|error| (id.0.into(), error))
     }
 
+    /// Makes the rules that feed NFLOG groups, in place of those of the configuration before, and
+    /// puts them back from now on. Called at the start and after every reload.
+    pub fn feed(&mut self, feeds: Vec<Feed>, mut tell: impl FnMut(String)) {
+        if !feeds.is_empty()
+            && let Err(error) = self.watch.open()
+        {
+            tell(format!("it is noticed late if the rules of a capture go: {error}"));
+        }
+        self.feeds.want(&mut self.client, feeds, tell);
+    }
+
+    fn tend_feeds(&mut self, tell: impl FnMut(String)) {
+        if self.watch.take_feeds_doubted() {
+            self.feeds.doubt();
+        }
+        self.feeds.tend(&mut self.client, tell);
+    }
+
     /// Asks connection tracking about a flow. `None`: it knows nothing of it, now.
     pub fn tracked(
         &mut self,
@@ -312,6 +338,7 @@ impl Keeper {
         if let Err(error) = self.watch.read(self.client.port(), sets, &kept) {
             self.failures.note(NO_SET, &error, now, &mut tell);
         }
+        self.tend_feeds(&mut tell);
         let lost = self.watch.take_lost();
         self.put_back_nft(sets, &lost, elements, now, tell);
     }
@@ -333,7 +360,7 @@ impl Keeper {
         self.restore_ipset(sets, elements.clone(), now, &mut tell);
         self.clear_leftovers(sets, elements.clone(), now, &mut tell);
         let kept = self.kept(sets, |home| matches!(home, Home::Nft(_)));
-        if kept.is_empty() && !self.search.wants_nft() {
+        if kept.is_empty() && !self.search.wants_nft() && !self.feeds.is_some() {
             return;
         }
         self.notice(sets, elements.clone(), now, &mut tell);
@@ -341,6 +368,8 @@ impl Keeper {
             self.failures.note(NO_SET, &error, now, &mut tell);
         }
         let mut lost = self.watch.take_lost();
+        // Not at once: what failed for want of memory is not to be tried as fast as it fails.
+        lost.append(&mut self.doubted);
         if self.watch.take_changed() {
             let not_ready =
                 |id: &&SetId| !matches!(self.states.get(id), Some(State::Ready(_)) | None);
@@ -349,8 +378,9 @@ impl Keeper {
         self.put_back_nft(sets, &lost, elements, now, tell);
     }
 
-    /// Empties the sets that want it at the end.
+    /// Empties the sets that want it at the end, and removes the rules that feed captures.
     pub fn close(&mut self, sets: &Sets, live: &[SetId], mut tell: impl FnMut(String)) {
+        self.feeds.close(&mut self.client, &mut tell);
         for spec in live.iter().filter_map(|id| sets.get(*id)).filter(|s| s.flush_on_destroy) {
             if self.lacks.set(&spec.home) {
                 continue;
@@ -436,7 +466,9 @@ impl Keeper {
         mut tell: impl FnMut(String),
     ) {
         for &id in lost {
-            let Some(spec) = sets.get(id) else { continue };
+            // Of an ipset the kernel tells how much is in it, which is compared once a second.
+            let spec = sets.get(id).filter(|spec| spec.home != Home::Ipset);
+            let Some(spec) = spec else { continue };
             let Some(&before) = self.states.get(&id) else { continue };
             let mut told = None;
             let state = match nft::prepare(&mut self.client, spec) {
@@ -587,11 +619,28 @@ impl Keeper {
                     self.failures.note(CONNECTIONS, &error, now, &mut tell);
                 }
                 Some(_) => {}
-                // A set that went away under us is found by the next look.
-                None => self.failures.note(tag, &error, now, &mut tell),
+                // A set that went away under us is found by the next look. Where the kernel did not
+                // say what it made of a change, and what was for want of memory, is said again.
+                None => {
+                    if is_passing(&error.cause) {
+                        self.doubted.extend(u16::try_from(tag).map(SetId));
+                    }
+                    self.failures.note(tag, &error, now, &mut tell);
+                }
             }
         }
         self.connections.done();
+    }
+}
+
+/// Whether a change that failed so may not fail again, or was even made.
+const fn is_passing(cause: &Cause) -> bool {
+    match cause {
+        Cause::Unanswered | Cause::Overrun | Cause::System { .. } => true,
+        Cause::Kernel { code, .. } => {
+            matches!(*code, libc::EAGAIN | libc::EINTR | libc::ENOMEM | libc::ENOBUFS)
+        }
+        _ => false,
     }
 }
 

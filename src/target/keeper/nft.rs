@@ -33,6 +33,8 @@ pub(super) struct Watch {
     checked_at: Timestamp,
     /// Times that events were lost; wraps.
     overruns: u32,
+    /// The rules that feed captures may be gone.
+    feeds_doubted: bool,
 }
 
 impl Watch {
@@ -64,7 +66,7 @@ impl Watch {
     /// Reads the events that are there; those of the socket `own` do not count.
     pub fn read(&mut self, own: u32, sets: &Sets, kept: &[SetId]) -> Result<(), Error> {
         let Some(client) = &mut self.client else { return Ok(()) };
-        let mut turnover = false;
+        let (mut turnover, mut feeds_doubted) = (false, false);
         let mut touched = |of: &dyn Fn(&Table, &str) -> bool| {
             let ours = kept.iter().filter(|id| {
                 sets.get(**id).is_some_and(|spec| match &spec.home {
@@ -75,8 +77,10 @@ impl Watch {
             self.lost.extend(ours);
         };
         let result = nftables::events(client, own, |event| match event {
+            Event::RuleDeleted(table) => feeds_doubted |= table.name == nftables::FEED_TABLE,
             Event::TableDeleted(gone) => {
                 turnover = true;
+                feeds_doubted |= gone.name == nftables::FEED_TABLE;
                 touched(&|table, _| *table == gone);
             }
             Event::SetAdded(info) => {
@@ -97,7 +101,7 @@ impl Watch {
         });
         let result = match result {
             Err(error) if error.cause == Cause::Overrun => {
-                turnover = true;
+                (turnover, feeds_doubted) = (true, true);
                 self.overruns = self.overruns.wrapping_add(1);
                 touched(&|_, _| true); // whatever it was, a look at all of them finds it
                 Ok(())
@@ -105,6 +109,7 @@ impl Watch {
             other => other,
         };
         self.turnover |= turnover;
+        self.feeds_doubted |= feeds_doubted;
         result
     }
 
@@ -124,7 +129,7 @@ impl Watch {
         // An event may be on its way: what is new then is no more than one needless look.
         if self.seen.replace(generation) != Some(generation) {
             self.lost.extend(kept);
-            self.turnover = true;
+            (self.turnover, self.feeds_doubted) = (true, true);
         }
         Ok(())
     }
@@ -137,6 +142,11 @@ impl Watch {
     /// Whether a set may have come or gone.
     pub const fn take_turnover(&mut self) -> bool {
         std::mem::replace(&mut self.turnover, false)
+    }
+
+    /// Whether the rules that feed captures may be gone.
+    pub const fn take_feeds_doubted(&mut self) -> bool {
+        std::mem::replace(&mut self.feeds_doubted, false)
     }
 
     /// Whether it is worth looking for sets that were not there the last time.
