@@ -20,11 +20,39 @@
 #   cp minimized-from-... tests/crashes/TARGET/what-it-was
 #
 # and add its sentence to tests/crashes/README.md.
+#
+# fuzz/run.sh --long FOLDER is the long campaign: 10 minutes of CPU for each target, an hour for
+# dissector and engine, resumable (fuzz/long.sh).
 set -euo pipefail
 cd "$(dirname "$0")"
 
+# The largest inputs that make sense, in bytes.
+max_len() {
+  case $1 in
+    engine | twins | capture) echo 32768 ;;
+    dissector | tls | quic | dns | http | bittorrent) echo 12288 ;;
+    *) echo 4096 ;;
+  esac
+}
+
+long=
+case "${1:-}" in
+  --max-len)
+    max_len "${2:?}"
+    exit 0
+    ;;
+  --long)
+    long=$(realpath -m "${2:?usage: fuzz/run.sh --long FOLDER}")
+    shift 2
+    set -- 0 # for what is common
+    # What is built now, whatever is edited while it runs.
+    NFA_FUZZ_COMMIT=$(git rev-parse --short HEAD)
+    git diff --quiet HEAD -- ../src ../files . || NFA_FUZZ_COMMIT+=+
+    export NFA_FUZZ_COMMIT
+    ;;
+esac
 if [ $# -lt 1 ] || ! [[ $1 =~ ^[0-9]+$ ]]; then
-  sed -n '2,6s/^# \{0,1\}//p' run.sh >&2
+  sed -n '2,6s/^# \{0,1\}//p' "$(basename "$0")" >&2
   exit 2
 fi
 seconds=$1
@@ -45,14 +73,7 @@ rm -rf seeds
 CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-../target} \
   cargo run --quiet --example seeds -- seeds "${captures[@]}" >/dev/null
 
-# The largest inputs that make sense, in bytes.
-max_len() {
-  case $1 in
-    engine | capture) echo 32768 ;;
-    dissector | tls | quic | dns | http | bittorrent) echo 12288 ;;
-    *) echo 4096 ;;
-  esac
-}
+[ -z "$long" ] || exec ./long.sh "$long" run
 
 runs_most=()
 [ -z "${FUZZ_SEED:-}" ] || runs_most=(-runs=20000)

@@ -110,7 +110,7 @@ size_table() {
     case $triple in mipsel-*) bar "program for mipsel" "$program" "$program_bar" ;; esac
     bar "package for $arch" "$packed" "$package_bar"
   done
-  for package in "$out"/packages/luci-app-nfa*; do
+  for package in "$out"/packages/luci-*; do
     [ -e "$package" ] || continue
     packed=$(stat -c %s "$package")
     printf '%-54s %9d\n' "$(basename "$package")" "$packed"

@@ -3,6 +3,7 @@
 #   openwrt/emulate.sh [TARGET...]          captures replayed, and the library's tests (default: mips arm)
 #   openwrt/emulate.sh --replay TARGET...   captures only, with the program that build.sh has made
 # mips is big endian, arm has 32 bits: what depends on byte order or width comes out differently.
+# Of a corpus of captures ($NFA_CORPUS, or shared/corpus beside the project's folder) a sample is replayed too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/packages.sh
@@ -14,6 +15,9 @@ cross_target=$PWD/target/cross
 # Tests that need no kernel but the emulated one: the library's own, and tables in files. What the
 # emulator has not got (netlink, packet sockets, a second process) is not among them.
 test_programs=(--lib --test criteria --test effects --test crashes --test engine --test lists --test platform)
+corpus=${NFA_CORPUS:-../shared/corpus}
+sample_of=8 # each eighth capture: half a minute of emulation
+corpus_bytes_max=1M
 only_replay=
 if [ "${1:-}" = --replay ]; then
   only_replay=1
@@ -35,6 +39,11 @@ outputs() {
     gzip -nc "$capture" | "$@" replay "${catalogue[@]}" --config docs/examples/headline.json - \
       >"$folder/libpcap $name" 2>&1 || echo "status $?" >>"$folder/libpcap $name"
   done
+  for capture in "${sample[@]}"; do
+    name=${capture#"$corpus/"}
+    "$@" replay "${catalogue[@]}" --config docs/examples/headline.json --summary "$capture" \
+      >"$folder/corpus ${name//\//_}" 2>&1 || echo "status $?" >>"$folder/corpus ${name//\//_}"
+  done
   "$@" explain "${catalogue[@]}" --config docs/examples/headline.json tests/pcap/tls_youtube.pcap >"$folder/explain"
   for name in tests/check/*.json; do
     (cd tests/check && "$@" check --catalogue ../../files/usr/share/nfa/apps.d --config "$(basename "$name")") \
@@ -42,6 +51,14 @@ outputs() {
   done
   for name in apps protocols categories fields; do "$@" "$name" "${catalogue[@]}" >"$folder/$name"; done
 }
+
+sample=()
+if [ -d "$corpus" ]; then
+  mapfile -t sample < <(find -L "$corpus" -type f -name '*.pcap*' -size "-$corpus_bytes_max" | LC_ALL=C sort | awk "NR % $sample_of == 0")
+  say "${#sample[@]} captures of the corpus in $corpus"
+else
+  say "skipped: no corpus: its sample"
+fi
 
 native() {
   say "this machine's own program"

@@ -2,7 +2,7 @@
 """Packs nfa or luci-app-nfa as .ipk and .apk.
 
 pack.py OUT nfa ARCH PROGRAM      OUT is a folder, ARCH OpenWrt's package architecture
-pack.py OUT luci-app-nfa          for every architecture
+pack.py OUT luci-app-nfa          for every architecture, and its translations luci-i18n-nfa-LANGUAGE
 pack.py --sources luci-app-nfa    status 0 if there is something to pack
 
 Files get SOURCE_DATE_EPOCH as their time, or that of the last commit: the same commit and program
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import adb
 import ipk
-from tree import ROOT, PackError, collect, descriptions
+from tree import ROOT, PackError, collect, descriptions, translations
 
 
 def source_time():
@@ -53,6 +53,8 @@ def main(arguments):
             write(Path(out), collect("nfa", arch, source_time(), program))
         case [out, "luci-app-nfa"]:
             write(Path(out), collect("luci-app-nfa", "all", source_time()))
+            for package in translations(source_time()):
+                write(Path(out), package)
         case _:
             sys.exit(__doc__)
 

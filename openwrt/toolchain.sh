@@ -86,21 +86,31 @@ END
   done
 }
 
-# Fetches a Debian source package with an apt state of its own; apt checks the signatures.
-fetch_libpcap() {
-  local apt=$cross_home/apt uri suite
+# private_apt FOLDER TYPE [ARCH]: sets apt_options for an apt whose state is all in FOLDER, with Debian's
+# main archive as this machine knows it and nothing else; apt checks the signatures.
+private_apt() {
+  local folder=$1 type=$2 arch=${3:-} uri suite
   # apt fills these in.
   # shellcheck disable=SC2016
   read -r uri suite < <(apt-get indextargets --format '$(REPO_URI) $(SUITE) $(COMPONENT)' 'Created-By: Packages' |
     awk '$3 == "main" && $2 !~ /security|updates|backports/ { print $1, $2; exit }') || true
-  [ -n "${uri:-}" ] || die "step 'libpcap source' failed: apt has no Debian main archive among its sources"
-  mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$cross_home/src.new"
-  printf 'Types: deb-src\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$uri" "$suite" \
-    /usr/share/keyrings/debian-archive-keyring.gpg >"$apt/debian.sources"
-  local options=(-o APT::Sandbox::User=root -o Dir::Etc::sourcelist="$apt/debian.sources"
-    -o Dir::Etc::sourceparts=- -o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache")
-  quietly "apt-get update for libpcap's source" apt-get "${options[@]}" -o APT::Update::Error-Mode=any update
-  (cd "$cross_home/src.new" && quietly "apt-get source libpcap" apt-get "${options[@]}" source --download-only libpcap)
+  [ -n "${uri:-}" ] || die "step 'Debian archive' failed: apt has no Debian main archive among its sources"
+  mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
+  touch "$folder/status"
+  printf 'Types: %s\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$type" "$uri" "$suite" \
+    /usr/share/keyrings/debian-archive-keyring.gpg >"$folder/debian.sources"
+  apt_options=(-o APT::Sandbox::User=root -o Dir::Etc::sourcelist="$folder/debian.sources"
+    -o Dir::Etc::sourceparts=- -o Dir::State::lists="$folder/lists" -o Dir::Cache="$folder/cache")
+  [ -z "$arch" ] || apt_options+=(-o "APT::Architecture=$arch" -o "APT::Architectures=$arch"
+    -o Dir::State::status="$folder/status" -o APT::Install-Recommends=no)
+}
+
+fetch_libpcap() {
+  local apt_options
+  private_apt "$cross_home/apt" deb-src
+  quietly "apt-get update for libpcap's source" apt-get "${apt_options[@]}" -o APT::Update::Error-Mode=any update
+  mkdir -p "$cross_home/src.new"
+  (cd "$cross_home/src.new" && quietly "apt-get source libpcap" apt-get "${apt_options[@]}" source --download-only libpcap)
   rm -rf "$cross_home/src"
   mv "$cross_home/src.new" "$cross_home/src"
 }
@@ -158,22 +168,31 @@ cross_cargo() {
   shift 2
   local upper=${triple^^} under=${triple//-/_}
   upper=${upper//-/_}
-  local flags="-Ctarget-feature=+crt-static -Clink-self-contained=no -Crelocation-model=static -Clink-arg=-Wl,--gc-sections"
+  # SHA-256 is reckoned for the fingerprint of a hello and a QUIC key alone: rolled up, 9 kB less on MIPS.
+  local flags="--cfg=sha2_backend_soft=\"compact\" -Ctarget-feature=+crt-static -Clink-self-contained=no -Crelocation-model=static -Clink-arg=-Wl,--gc-sections"
   # See src/capture/mod.rs. The cfg and not libc's environment variable: that would reach the standard
   # library's own libc too, which hands its timespec to the old futex call: waits would not wait.
   [ "$(bits "$triple")" = 64 ] || flags+=" --cfg=libc_unstable_musl_v1_2"
   # Tests catch panics. The program ends at one: on MIPS, tables of stack frames would take 85 kB of
   # it and the words of panics 130 kB. NFA_PANIC=abort keeps the words, to look for a bug.
-  local std=("-Zbuild-std=std,panic_unwind,test")
+  local std=("-Zbuild-std=std,panic_unwind,test") last=()
   if [ "$subcommand" = build ]; then
     std=("-Zbuild-std=std,panic_abort" -Zbuild-std-features=optimize_for_size)
     flags+=" -Cforce-unwind-tables=no -Zunstable-options -Cpanic=${NFA_PANIC:-immediate-abort}"
+    # A branch on MIPS has one more instruction behind it; LLVM fills every second place with nothing
+    # unless it may look ahead: 70 kB. All is compiled with the last crate (LTO), so only that is told.
+    subcommand=rustc
+    case $triple in
+      mips-* | mipsel-*)
+        last=(-- -Cllvm-args=-disable-mips-df-forward-search=false -Cllvm-args=-disable-mips-df-succbb-search=false)
+        ;;
+    esac
   fi
   env "RUSTC=$rustc" RUSTC_BOOTSTRAP=1 CARGO_INCREMENTAL=0 CARGO_TARGET_DIR="${cross_target:?}" \
     "CARGO_TARGET_${upper}_LINKER=$cross_home/bin/cc-$triple" "CARGO_TARGET_${upper}_RUSTFLAGS=$flags" \
     "CC_$under=$cross_home/bin/cc-$triple" "AR_$under=$cross_home/bin/ar" \
     LIBPCAP_LIBDIR="$cross_home/lib/$triple" LIBPCAP_VER="$(cat "$cross_home/lib/$triple/VERSION")" \
-    "$cargo" "$subcommand" --target "$triple" "${std[@]}" "$@"
+    "$cargo" "$subcommand" --target "$triple" "${std[@]}" "$@" "${last[@]}"
 }
 
 # What runs a target's programs here.

@@ -8,6 +8,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+import lmo
+
 ROOT = Path(__file__).resolve().parent.parent
 DESCRIPTIONS = ROOT / "openwrt" / "packages.toml"
 CONFIG_MODE = 0o600  # as OpenWrt's INSTALL_CONF: what users write into it is theirs
@@ -95,6 +97,49 @@ def collect(name, arch, time, program=None, root=ROOT):
         files=tuple(files),
         time=time,
     )
+
+
+# As LuCI's luci.mk calls them, for the list of languages.
+LANGUAGES = {
+    "de": "Deutsch (German)", "es": "Español (Spanish)", "fr": "Français (French)",
+    "it": "Italiano (Italian)", "nl": "Nederlands (Dutch)", "pl": "Polski (Polish)",
+    "pt": "Português (Portuguese)", "ru": "Русский (Russian)", "uk": "Українська (Ukrainian)",
+}  # fmt: skip
+PO = "openwrt/luci-app-nfa/po"
+
+
+def translations(time, root=ROOT):
+    """The packages luci-i18n-nfa-LANGUAGE, of those languages that have translated texts."""
+    everything = descriptions()
+    for source in sorted((root / PO).glob("*/nfa.po")):
+        language = source.parent.name
+        if language not in LANGUAGES:
+            raise PackError(f"{source}: no language {language} in openwrt/tree.py")
+        try:
+            content = lmo.make(source.read_text("utf-8"))
+        except (lmo.TranslationError, UnicodeDecodeError) as error:
+            raise PackError(f"{source}: {error}") from error
+        if not content:
+            continue
+        name = f"luci-i18n-nfa-{language}"
+        # LuCI offers the languages that are named there.
+        offer = f"uci set luci.languages.{language}='{LANGUAGES[language]}'; uci commit luci\n"
+        yield Package(
+            name=name,
+            version=f"{version()}-r{everything['release']}",
+            arch="all",
+            section="luci",
+            description=f"Translation for luci-app-nfa: {LANGUAGES[language]}",
+            license=everything["license"],
+            maintainer=everything["maintainer"],
+            depends=("luci-app-nfa",),
+            conffiles=(),
+            files=(
+                File(f"/etc/uci-defaults/{name}", 0o644, offer.encode()),
+                File(f"/usr/lib/lua/luci/i18n/nfa.{language}.lmo", 0o644, content),
+            ),
+            time=time,
+        )
 
 
 def folders(files):

@@ -172,7 +172,7 @@ pub struct Live<'e> {
 /// A change the engine asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// A member that was not there.
+    /// A member that was not there, or whose timeout is none from now on.
     Add {
         /// Where.
         set: SetId,

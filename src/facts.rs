@@ -55,6 +55,8 @@ pub enum Detail {
     TlsIssuerDn(Box<str>),
     /// Subject of the server's certificate.
     TlsSubjectDn(Box<str>),
+    /// An SMTP dialogue went over to TLS (RFC 3207).
+    SmtpTls,
     /// Version field of the QUIC long header.
     QuicVersion(u32),
     /// Request target of the first HTTP request, with the host in front.

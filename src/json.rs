@@ -1,4 +1,6 @@
-//! Typed reading of JSON objects that reports every problem with its path and goes on.
+//! Typed reading of JSON objects that reports every problem with its path and goes on, and writing.
+
+mod write;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -6,6 +8,8 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use crate::spelling;
+
+pub use write::{ToJson, put};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::facts::{Detail, Facts};
 use crate::flow::OtherType;
+use crate::json::put;
+use crate::object;
 use crate::policy::{self, View};
 
 /// The `flow` object: metadata, and counters as they stand.
@@ -15,74 +17,86 @@ pub fn flow(view: &View<'_>) -> Value {
     let protocol = view.protocol();
     let (local, other) = (flow.local(), flow.other());
     let mut record = Map::new();
-    let mut put = |key: &str, value: Value| {
-        record.insert(key.to_owned(), value);
-    };
-    put("first_seen_at", flow.first_seen.as_millis().into());
-    put("last_seen_at", flow.last_seen.as_millis().into());
-    put("ip_version", if flow.key.is_v4() { 4 } else { 6 }.into());
-    put("ip_protocol", flow.key.transport().number().into());
-    put("ip_dscp", flow.dscp.into());
-    put("vlan_id", flow.vlan.unwrap_or(0).into());
-    put("local_ip", local.addr.to_string().into());
-    put("local_port", view.ports().map_or(0, |_| local.port).into());
-    put("other_ip", other.addr.to_string().into());
-    put("other_port", view.ports().map_or(0, |_| other.port).into());
+    put(&mut record, "first_seen_at", &flow.first_seen.as_millis());
+    put(&mut record, "last_seen_at", &flow.last_seen.as_millis());
+    put(&mut record, "ip_version", &if flow.key.is_v4() { 4_u8 } else { 6 });
+    put(&mut record, "ip_protocol", &flow.key.transport().number());
+    put(&mut record, "ip_dscp", &flow.dscp);
+    put(&mut record, "vlan_id", &flow.vlan.unwrap_or(0));
+    put(&mut record, "local_ip", &local.addr.to_string());
+    put(&mut record, "local_port", &view.ports().map_or(0, |_| local.port));
+    put(&mut record, "other_ip", &other.addr.to_string());
+    put(&mut record, "other_port", &view.ports().map_or(0, |_| other.port));
     if let Some(mac) = flow.local_mac() {
-        put("local_mac", mac.to_string().into());
+        put(&mut record, "local_mac", &mac.to_string());
     }
     if let Some(mac) = flow.other_mac() {
-        put("other_mac", mac.to_string().into());
+        put(&mut record, "other_mac", &mac.to_string());
     }
-    put("other_type", flow.sides.other_type.name().into());
+    put(&mut record, "other_type", &flow.sides.other_type.name());
     if flow.sides.other_type != OtherType::Unknown {
-        put("local_origin", flow.sides.local_origin.into());
+        put(&mut record, "local_origin", &flow.sides.local_origin);
     }
-    put("detected_protocol", protocol.map_or(0, |protocol| protocol.id).into());
-    put("detected_protocol_name", protocol.map_or("Unknown", |protocol| protocol.name).into());
-    put("detected_application", app.map_or(0, |app| app.id).into());
-    put("detected_application_name", app.map_or("netify.unclassified", |app| app.tag).into());
-    put("category", categories(view));
-    put("detection_guessed", detection.guessed.into());
-    put("detection_updated", detection.updated.into());
-    put("detection_source", detection.source().name().into());
-    put("detection_packets", detection.packets.into());
-    put("dhc_hit", detection.hint.is_some().into());
+    put(&mut record, "detected_protocol", &protocol.map_or(0, |protocol| protocol.id));
+    put(
+        &mut record,
+        "detected_protocol_name",
+        &protocol.map_or("Unknown", |protocol| protocol.name),
+    );
+    put(&mut record, "detected_application", &app.map_or(0, |app| app.id));
+    put(
+        &mut record,
+        "detected_application_name",
+        &app.map_or("netify.unclassified", |app| app.tag),
+    );
+    put(&mut record, "category", &categories(view));
+    put(&mut record, "detection_guessed", &detection.guessed);
+    put(&mut record, "detection_updated", &detection.updated);
+    put(&mut record, "detection_source", &detection.source().name());
+    put(&mut record, "detection_packets", &detection.packets);
+    put(&mut record, "dhc_hit", &detection.hint.is_some());
     if let Some(hint) = &detection.hint {
-        put("dns_host_name", (**hint).into());
+        put(&mut record, "dns_host_name", hint);
     }
     if let Some(facts) = view.facts() {
         if let Some(host) = &facts.host {
-            put("host_server_name", (**host).into());
+            put(&mut record, "host_server_name", host);
         }
         details(facts, &mut record);
     }
     let risks: Vec<&str> = policy::risks(view).map(|risk| risk.name).collect();
     if !risks.is_empty() {
-        record.insert("risks".to_owned(), json!({ "risks": risks }));
+        let score = policy::Score::of(view);
+        let found = object! {
+            "risks": risks,
+            "ndpi_risk_score": score.total(),
+            "ndpi_risk_client": score.client,
+            "ndpi_risk_server": score.server,
+        };
+        put(&mut record, "risks", &found);
     }
     if let Some(tracked) = view.tracked() {
         let [source, destination] = tracked.reply;
-        record.insert("ip_nat".to_owned(), tracked.has_nat.into());
-        let conntrack = json!({
+        put(&mut record, "ip_nat", &tracked.has_nat);
+        let conntrack = object! {
             "id": tracked.id,
             "mark": tracked.mark,
             "reply_src_ip": source.addr.to_string(),
             "reply_src_port": source.port,
             "reply_dst_ip": destination.addr.to_string(),
             "reply_dst_port": destination.port,
-        });
-        record.insert("conntrack".to_owned(), conntrack);
+        };
+        put(&mut record, "conntrack", &conntrack);
     }
     let [local_packets, other_packets] = view.local_first(flow.packets);
     let [local_bytes, other_bytes] = view.local_first(flow.bytes);
-    record.insert("local_packets".to_owned(), local_packets.into());
-    record.insert("other_packets".to_owned(), other_packets.into());
-    record.insert("local_bytes".to_owned(), local_bytes.into());
-    record.insert("other_bytes".to_owned(), other_bytes.into());
+    put(&mut record, "local_packets", &local_packets);
+    put(&mut record, "other_packets", &other_packets);
+    put(&mut record, "local_bytes", &local_bytes);
+    put(&mut record, "other_bytes", &other_bytes);
     let total_packets = local_packets.saturating_add(other_packets);
-    record.insert("total_packets".to_owned(), total_packets.into());
-    record.insert("total_bytes".to_owned(), local_bytes.saturating_add(other_bytes).into());
+    put(&mut record, "total_packets", &total_packets);
+    put(&mut record, "total_bytes", &local_bytes.saturating_add(other_bytes));
     Value::Object(record)
 }
 
@@ -91,12 +105,12 @@ pub fn flow(view: &View<'_>) -> Value {
 fn categories(view: &View<'_>) -> Value {
     let application = view.app().map(|app| app.category);
     let protocol = view.protocol_category();
-    let mut record = json!({
+    let mut record = object! {
         "application": application.map_or("unclassified", |category| category.tag),
         "application_id": application.map_or(0, |category| category.id),
         "protocol": protocol.map_or("unclassified", |category| category.tag),
         "protocol_id": protocol.map_or(0, |category| category.id),
-    });
+    };
     let of_addr = |addr| {
         let mut found = BTreeSet::new();
         view.any_network_category([addr], |id| {
@@ -137,6 +151,7 @@ fn details(facts: &Facts, record: &mut Map<String, Value>) {
             Detail::TlsServerNames(names) => ("ssl", "server_names", names.split(',').collect()),
             Detail::TlsIssuerDn(name) => ("ssl", "issuer_dn", (**name).into()),
             Detail::TlsSubjectDn(name) => ("ssl", "subject_dn", (**name).into()),
+            Detail::SmtpTls => ("smtp", "tls", true.into()),
             Detail::QuicVersion(version) => ("quic", "version", format!("{version:#010x}").into()),
             Detail::HttpUrl(url) => ("http", "url", (**url).into()),
             Detail::HttpUserAgent(agent) => ("http", "user_agent", (**agent).into()),

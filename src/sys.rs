@@ -1,6 +1,12 @@
 //! The system calls that std lacks, as small safe functions: poll, signals, clocks, interfaces.
 #![allow(unsafe_code)]
 
+mod calls;
+pub mod privilege;
+pub mod seccomp;
+
+pub use privilege::CAP_NET_RAW;
+
 use crate::time::Timestamp;
 use std::ffi::{CStr, CString};
 use std::io;
@@ -339,9 +345,6 @@ pub fn interface_index(name: &str) -> Option<u32> {
     let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
     (index != 0).then_some(index)
 }
-
-/// What Linux calls CAP_NET_RAW (capability.h): to capture.
-pub const CAP_NET_RAW: u32 = 13;
 
 /// Whether the process has that capability; taken for granted where `/proc` does not tell.
 pub fn has_capability(number: u32) -> bool {

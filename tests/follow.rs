@@ -338,6 +338,8 @@ fn facts_have_their_fields() {
         ("!risks", "203.0.113.9:80", http("a.example")),
         ("risks == 'Known Protocol on Non-standard Port'", "203.0.113.9:7", http("a.example")),
         ("risks == 16 && risks != 41 && !expiring", "203.0.113.9:7", http("a.example")),
+        ("ndpi_risk_score == 50 && ndpi_risk_client == 25", "203.0.113.9:7", http("a.example")),
+        ("!ndpi_risk_score && !ndpi_risk_server", "203.0.113.9:80", http("a.example")),
     ] {
         let mut world = World::new(&action(&format!("{criteria};")));
         world.tcp(CLIENT, to, &payload);

@@ -92,7 +92,8 @@ fn the_check_sees_groups_and_paths() {
     assert_eq!(uses(text), ["bytes", "net", "facts", "time"]);
 }
 
-/// Where `unsafe` may stand (style.md section 5): the four files that talk to the kernel.
+/// Where `unsafe` may stand (style.md section 5): the four that talk to the kernel. `sys` is one of
+/// them, and has grown into a folder.
 #[test]
 fn unsafe_stays_in_the_files_that_talk_to_the_kernel() {
     let allowed = ["capture/ring.rs", "capture/filter.rs", "netlink/socket.rs", "sys.rs"];
@@ -106,6 +107,7 @@ fn unsafe_stays_in_the_files_that_talk_to_the_kernel() {
             let code = line.split("//").next().unwrap();
             code.contains("unsafe ") || code.contains("allow(unsafe_code)")
         });
-        assert!(!uses_it || allowed.contains(&inside.as_str()), "{inside}: unsafe");
+        let is_allowed = allowed.contains(&inside.as_str()) || inside.starts_with("sys/");
+        assert!(!uses_it || is_allowed, "{inside}: unsafe");
     }
 }

@@ -56,6 +56,9 @@ const FIELDS: &[(&str, &str)] = &[
     ("conntrack.reply_dst_ip", "text"),
     ("conntrack.reply_dst_port", "number"),
     ("risks.risks", "list"),
+    ("risks.ndpi_risk_score", "number"),
+    ("risks.ndpi_risk_client", "number"),
+    ("risks.ndpi_risk_server", "number"),
     ("ssl.version", "text"),
     ("ssl.cipher_suite", "text"),
     ("ssl.client_sni", "text"),
@@ -98,6 +101,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("category.other_network_id", "list"),
     // Our own.
     ("quic.version", "text"),
+    ("smtp.tls", "flag"),
 ];
 
 /// What every record has.

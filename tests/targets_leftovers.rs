@@ -84,3 +84,62 @@ fn what_an_earlier_run_left_goes_unless_it_is_claimed() {
     assert_eq!(ipset_elements("i.v4").len(), 1);
     assert_eq!((rig.keeper.failures(), rig.told()), (0, Vec::new()));
 }
+
+/// Seconds left of the only element of an ipset that begins so.
+fn left(set: &str, element: &str) -> u32 {
+    let list = run(&format!("ipset list {set}"));
+    let line = list.lines().find(|line| line.starts_with(element));
+    let words = line.unwrap_or_else(|| panic!("no {element}: {list}")).split_whitespace();
+    words.last().unwrap().parse().unwrap()
+}
+
+/// With timeouts the kernel takes them out, unless a flow that goes on shows itself: in its middle
+/// nobody can tell what it is.
+#[test]
+fn what_has_a_clock_is_kept_while_its_flow_goes_on() {
+    let Some(()) = namespace() else { return };
+    let configuration = r#"{"targets": {
+          "i": {"target_type": "ipset", "set_name": "i", "set_family": "ipv4",
+                 "type": "hash:ip,port", "managed": true, "ttl": 100},
+          "n": {"target_type": "nftset", "set_name": "n", "set_family": "ipv4", "managed": true,
+                 "type": ["other_addr", "other_port"], "ttl": 100}},
+        "actions": {"a": {"criteria": "protocol == 'bittorrent';", "targets": ["i", "n"]}}}"#;
+    let peers = ["203.0.113.7", "203.0.113.8", "203.0.113.9"];
+    let mut rig = Rig::new(configuration);
+    for (port, peer) in (5000..).zip(peers) {
+        rig.tcp(&format!("192.168.1.10 {port}"), &format!("{peer} 6881"), &handshake());
+    }
+    assert_eq!(ipset_elements("i.v4").len(), 3);
+    drop(rig); // SIGKILL: nothing is tidied up
+    for peer in peers {
+        run(&format!("ipset add -exist i.v4 {peer},tcp:6881 timeout 20"));
+    }
+
+    let mut rig = Rig::new(configuration);
+    rig.keep_inherited();
+    let said: Vec<String> = ["ipset i.v4", "nft set inet nfa n.v4"]
+        .map(|set| format!("{set}: 3 elements of an earlier run, kept while flows go on"))
+        .into();
+    assert_eq!(rig.told(), said);
+    rig.wait(1);
+    // One goes on in its middle, one is silent, of one there is a new connection that is another.
+    rig.tcp("192.168.1.10 5000", "203.0.113.7 6881", b"\xfe\x81 in the middle of something");
+    rig.flags("192.168.1.10 5009", "203.0.113.9 6881", nfa::wire::TcpFlags::SYN);
+    rig.tcp("192.168.1.10 5009", "203.0.113.9 6881", b"\xfe\x81 a beginning of something else");
+    rig.wait(5);
+    rig.keep_inherited();
+    assert!(left("i.v4", "203.0.113.7") > 90, "wound again");
+    assert!(left("i.v4", "203.0.113.8") <= 20 && left("i.v4", "203.0.113.9") <= 20);
+    // Nothing was heard since: nothing is wound again.
+    run("ipset add -exist i.v4 203.0.113.7,tcp:6881 timeout 30");
+    rig.wait(5);
+    rig.keep_inherited();
+    assert!(left("i.v4", "203.0.113.7") <= 30);
+    assert_eq!(nft_elements("inet nfa n.v4").len(), 3);
+    // When the last clock has run out there is nothing to look for any more.
+    rig.wait(110);
+    rig.keep_inherited();
+    rig.wait(10);
+    assert!(!rig.keeper.has_inherited(rig.now));
+    assert_eq!((rig.keeper.failures(), rig.told()), (0, Vec::new()));
+}

@@ -139,6 +139,7 @@ impl Seeds {
             }
         }
         self.add("engine", &pcap);
+        self.add("twins", &pcap);
         if let Some(bytes) = fs::read(path).ok().filter(|bytes| bytes.len() <= CAPTURE_MAX) {
             self.add("capture", &bytes);
         }
@@ -234,6 +235,9 @@ fn main() {
         r#"{"method":"search","what":"203.0.113.9"}"#,
         r#"{"method":"why","flow":"udp 10.0.0.1:5060 203.0.113.1:5060"}"#,
         r#"{"method":"top","by":"client"}"#,
+        r#"{"method":"history"}"#,
+        r#"{"method":"matches","limit":1,"rule":"calls","client":"10.0.0.1"}"#,
+        r#"{"method":"catalogue","kind":"protocol","text":"s","limit":9,"cursor":3}"#,
         r#"{"method":"criteria","text":"app == 'netify.youtube';"}"#,
     ] {
         seeds.add("control", request.as_bytes());

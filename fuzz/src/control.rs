@@ -78,6 +78,12 @@ fn page(request: &Request, answer: &Value) -> Option<(usize, usize, Request)> {
             let next = control::SetsQuery { cursor, ..query.clone() };
             Some((rows, query.limit, Request::Sets(next)))
         }
+        Request::Matches(query) => {
+            let rows = answer["matches"].as_array().unwrap().len();
+            let cursor = Some(answer["next"].as_u64()?);
+            let next = control::MatchesQuery { cursor, ..query.clone() };
+            Some((rows, query.limit, Request::Matches(next)))
+        }
         _ => None,
     }
 }
@@ -100,6 +106,7 @@ pub fn control(data: &[u8]) {
         has_netfilter: false,
         refused: 0,
         journal: &journal,
+        lost: Vec::new(),
     };
     for line in text.split('\n').take(16) {
         let (method, mut request) = match parse(line) {

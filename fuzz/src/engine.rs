@@ -85,10 +85,11 @@ impl Ledger {
     fn take(&mut self, effects: &mut Vec<Effect>, evictions: bool) {
         for effect in effects.drain(..) {
             match effect {
-                Effect::Add { set, element, skb, .. } => {
+                Effect::Add { set, element, timeout, skb } => {
                     let new = self.members.insert((set, element.clone()));
-                    // One without timeout gets another mark by being added again.
-                    let known = evictions || skb.is_some();
+                    // One without timeout gets another mark, or loses its timeout, by being added
+                    // again.
+                    let known = evictions || skb.is_some() || timeout.is_none();
                     assert!(new || known, "{element} is added twice");
                     self.added += 1;
                 }
@@ -156,7 +157,7 @@ fn interfaces() -> Vec<Interface> {
     vec![Interface { name: "br-lan".to_owned(), role: Role::Lan }]
 }
 
-fn limits(choice: u32) -> Limits {
+pub fn limits(choice: u32) -> Limits {
     let limits = Limits { keep_ended: true, ..Limits::default() };
     let tight =
         Limits { flows_max: 6, gatherings_max: 2, hints_max: 3, endpoints_max: 4, ..limits };
@@ -177,43 +178,77 @@ pub fn engine(data: &[u8]) {
     replay(data);
 }
 
-/// Runs a capture; gives how many members of sets it caused.
-pub fn replay(data: &[u8]) -> usize {
+/// What one record of the input says.
+pub enum Record<'d> {
+    /// A frame was captured then, on the interface of that number.
+    Frame(Timestamp, u8, &'d [u8]),
+    /// The configuration of that number, of [`CONFIGS`], is read.
+    Reload(u8),
+    /// So many seconds pass.
+    Pass(u8),
+    /// Time ends.
+    End,
+    /// Every flow dies.
+    Finish,
+    /// The wall's clock is set, in seconds since 1970.
+    Clock(i64),
+}
+
+/// Link type, choice of limits and records of an input.
+pub fn records(data: &[u8]) -> (LinkType, u32, impl Iterator<Item = Record<'_>>) {
     let (head, mut rest) = data.split_at(HEADER_BYTES.min(data.len()));
-    let link = LinkType::from(number(head, 20).cast_signed());
-    let limits = limits(number(head, 16));
-    let catalogue = Arc::clone(&CATALOGUE);
-    let config = parsed(CONFIGS[0]);
-    let mut engine = Engine::new(config, catalogue, interfaces(), Locality::default(), limits);
-    let (mut output, mut ledger) = (Output::default(), Ledger::default());
-    let mut now = Timestamp::ZERO;
-    for _ in 0..MOST_RECORDS {
-        if rest.len() < 16 {
-            break;
-        }
-        let (record, behind) = rest.split_at(16);
-        let at = Timestamp::from_parts(number(record, 0).into(), number(record, 4).into());
+    let next = move || {
+        let (record, behind) = rest.split_at_checked(16)?;
         let [_, _, choice, kind] = number(record, 12).to_le_bytes();
         let len = usize::try_from(number(record, 8)).unwrap().min(behind.len()).min(65_535);
         let frame;
         (frame, rest) = behind.split_at(len);
-        match kind {
-            1 => {
-                let config = parsed(CONFIGS[usize::from(choice) % CONFIGS.len()]);
-                engine.reload(config, Arc::clone(&CATALOGUE), interfaces(), &mut output);
-            }
-            2 => now = now.after(Duration::from_secs(u64::from(choice))),
-            3 => now = Timestamp::from_micros(u64::MAX),
-            4 => engine.finish(&mut output),
-            5 => {
-                let unix = u64::from(number(record, 0)) << 32 | u64::from(number(record, 4));
-                engine.set_wall_clock(now, unix.cast_signed());
-            }
-            _ => {
+        let at = Timestamp::from_parts(number(record, 0).into(), number(record, 4).into());
+        let unix = u64::from(number(record, 0)) << 32 | u64::from(number(record, 4));
+        Some(match kind {
+            1 => Record::Reload(choice),
+            2 => Record::Pass(choice),
+            3 => Record::End,
+            4 => Record::Finish,
+            5 => Record::Clock(unix.cast_signed()),
+            _ => Record::Frame(at, choice, frame),
+        })
+    };
+    let link = LinkType::from(number(head, 20).cast_signed());
+    (link, number(head, 16), std::iter::from_fn(next).take(MOST_RECORDS))
+}
+
+/// An engine with the first configuration.
+pub fn fresh(limits: Limits) -> Engine {
+    let config = parsed(CONFIGS[0]);
+    Engine::new(config, Arc::clone(&CATALOGUE), interfaces(), Locality::default(), limits)
+}
+
+/// Reads the configuration of that number.
+pub fn reload(engine: &mut Engine, choice: u8, output: &mut Output) {
+    let config = parsed(CONFIGS[usize::from(choice) % CONFIGS.len()]);
+    engine.reload(config, Arc::clone(&CATALOGUE), interfaces(), output);
+}
+
+/// Runs a capture; gives how many members of sets it caused.
+pub fn replay(data: &[u8]) -> usize {
+    let (link, choice, records) = records(data);
+    let limits = limits(choice);
+    let mut engine = fresh(limits);
+    let (mut output, mut ledger) = (Output::default(), Ledger::default());
+    let mut now = Timestamp::ZERO;
+    for record in records {
+        match record {
+            Record::Reload(choice) => reload(&mut engine, choice, &mut output),
+            Record::Pass(seconds) => now = now.after(Duration::from_secs(seconds.into())),
+            Record::End => now = Timestamp::from_micros(u64::MAX),
+            Record::Finish => engine.finish(&mut output),
+            Record::Clock(unix) => engine.set_wall_clock(now, unix),
+            Record::Frame(at, interface, frame) => {
                 now = now.max(at);
                 engine.tick(now, &mut output);
                 if let Ok(packet) = wire::decode(link, frame) {
-                    engine.packet(at, choice, &packet, &mut output);
+                    engine.packet(at, interface, &packet, &mut output);
                 }
             }
         }

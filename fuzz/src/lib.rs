@@ -11,6 +11,7 @@ mod frames;
 mod input;
 mod stores;
 mod texts;
+pub mod twins;
 mod uci;
 
 /// A target: its name and what it does.
@@ -42,6 +43,7 @@ pub static TARGETS: &[Target] = &[
     Target { name: "uci", run: uci::uci },
     Target { name: "control", run: control::control },
     Target { name: "engine", run: engine::engine },
+    Target { name: "twins", run: twins::twins },
 ];
 
 /// All that knows BitTorrent, with the same input.

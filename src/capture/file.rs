@@ -70,7 +70,7 @@ impl CaptureFile {
         let path = path.as_ref();
         let unreadable = |source| CaptureError::Read { path: path.to_owned(), source };
         if path == Path::new("-") {
-            return Self::through_pump(path, io::stdin());
+            return Self::through_pump(path, Box::new(io::stdin()));
         }
         let mut file = File::open(path).map_err(unreadable)?;
         let metadata = file.metadata().map_err(unreadable)?;
@@ -78,7 +78,7 @@ impl CaptureFile {
             return Err(unreadable(io::ErrorKind::IsADirectory.into()));
         }
         if !metadata.is_file() {
-            return Self::through_pump(path, file); // a pipe or device cannot be read twice
+            return Self::through_pump(path, Box::new(file)); // a pipe or device cannot be read twice
         }
         let mut head = Vec::with_capacity(PCAPNG_MAGIC.len());
         file.by_ref().take(4).read_to_end(&mut head).map_err(unreadable)?;
@@ -94,7 +94,7 @@ impl CaptureFile {
         // libpcap takes names in UTF-8 only, by way of its crate.
         if head.starts_with(&pump::GZIP_MAGIC) || path.to_str().is_none() {
             file.rewind().map_err(unreadable)?;
-            return Self::through_pump(path, file);
+            return Self::through_pump(path, Box::new(file));
         }
         match Capture::from_file(path) {
             Ok(capture) => Ok(Self::new(path, Source::Libpcap(capture), None, meter)),
@@ -102,7 +102,7 @@ impl CaptureFile {
         }
     }
 
-    fn through_pump(path: &Path, source: impl Read + Send + 'static) -> Result<Self, CaptureError> {
+    fn through_pump(path: &Path, source: Box<dyn Read + Send>) -> Result<Self, CaptureError> {
         let (pump, reader) = Pump::start(source)
             .map_err(|source| CaptureError::Read { path: path.to_owned(), source })?;
         let opened = Capture::from_file(pump::path(&reader));

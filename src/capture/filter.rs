@@ -149,6 +149,11 @@ impl FlowFilter {
         look_up(self.counter.as_raw_fd()).unwrap_or(0)
     }
 
+    /// Whether its maps can be read and changed with the rights that this process has now.
+    pub fn is_usable(&self) -> bool {
+        look_up(self.counter.as_raw_fd()).is_ok()
+    }
+
     /// Entries that found no room.
     pub const fn refused(&self) -> u32 {
         self.refused

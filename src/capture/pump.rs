@@ -25,7 +25,7 @@ pub(super) struct Pump(JoinHandle<Result<u64, PumpError>>);
 impl Pump {
     /// Starts to copy `source`, decompressed if it starts as gzip does. The pipe's other end is
     /// returned: drop it once libpcap has opened [`path`] of it.
-    pub fn start(source: impl Read + Send + 'static) -> io::Result<(Self, PipeReader)> {
+    pub fn start(source: Box<dyn Read + Send>) -> io::Result<(Self, PipeReader)> {
         let (reader, writer) = io::pipe()?;
         let thread = thread::Builder::new().name("nfa-pump".into());
         Ok((Pump(thread.spawn(move || copy(source, writer))?), reader))

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use nfa::capture::FlowFilter;
 use nfa::netlink::{Client, conntrack, ipset, nftables};
+use nfa::object;
 use nfa::sys;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::ask::ask;
 use super::options::Options;
@@ -94,8 +95,8 @@ fn as_json(findings: &[Finding]) -> Value {
             Weight::Note => "note",
             Weight::Problem => "problem",
         };
-        json!({"check": finding.check, "state": weight, "message": finding.message,
-            "fix": finding.fix})
+        object! {"check": finding.check, "state": weight, "message": finding.message,
+        "fix": finding.fix}
     });
     rows.collect()
 }
@@ -404,6 +405,8 @@ fn marks(config: &str, is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

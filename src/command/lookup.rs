@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use nfa::app::{App, AppId, Catalogue, PatternIndex};
 use nfa::facts::host_name;
-use serde_json::{Value, json};
+use nfa::object;
+use serde_json::Value;
 
 use super::options::{Options, UsageError};
 use super::{Command, Failure, Outcome, list};
@@ -93,7 +94,7 @@ fn by_name<'c>(catalogue: &'c Catalogue, wanted: &str) -> Option<Found<'c>> {
 }
 
 fn as_json(wanted: &str, Found { app, by, entry }: &Found<'_>) -> Value {
-    json!({
+    object! {
         "wanted": wanted,
         "id": app.id,
         "tag": app.tag,
@@ -101,5 +102,5 @@ fn as_json(wanted: &str, Found { app, by, entry }: &Found<'_>) -> Value {
         "category": app.category.tag,
         "by": by.split(' ').next_back().unwrap_or(by),
         "entry": entry,
-    })
+    }
 }

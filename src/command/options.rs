@@ -21,6 +21,7 @@ pub const FLAGS: &[(&str, &str)] = &[
     ("--local NETWORK", "replay: these addresses are the LAN's too (repeatable)"),
     ("--max-flows N", "most live flows (default: 8192)"),
     ("--socket PATH", "the daemon's control socket (default: /var/run/nfa.sock)"),
+    ("--user NAME", "run: give up the rights of root and go on as this user of /etc/passwd"),
     ("--limit N", "asking the daemon: most rows (default: 50)"),
     ("--cursor TEXT", "flows, sets: the rows after those of the answer that gave it"),
     ("--sort WORD", "flows: by newest, seen, bytes or packets"),
@@ -73,6 +74,8 @@ pub struct Options {
     pub max_flows: Option<usize>,
     /// `--socket`.
     pub socket: Option<PathBuf>,
+    /// `--user`.
+    pub user: Option<String>,
     /// What the daemon is asked with: keys of its requests.
     pub query: Vec<(&'static str, serde_json::Value)>,
     /// `--once`.
@@ -260,6 +263,9 @@ impl Options {
                     options.query.extend(key.map(|key| (key, text.into())));
                 }
                 Arg::Long("once") => options.once = true,
+                Arg::Long("user") => {
+                    options.user = Some(read("--user", parser.value()?, "a name")?);
+                }
                 Arg::Long("socket") => options.socket = Some(parser.value()?.into()),
                 Arg::Long("flow") => {
                     options.flows.push(parser.value()?.to_string_lossy().into_owned());

@@ -13,11 +13,12 @@ use nfa::effect::Effect;
 use nfa::engine::{Ended, Engine, Limits, Output, Reason};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
+use nfa::object;
 use nfa::record;
 use nfa::sys;
 use nfa::time::Timestamp;
 use nfa::wire;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::options::{Options, UsageError};
 use super::summary::Summary;
@@ -224,13 +225,13 @@ impl Replay<'_> {
                     Reason::Expired => "expired",
                     Reason::Evicted => "evicted",
                 };
-                let line = json!({
+                let line = object! {
                     "type": "flow",
                     "reason": reason,
                     "interface": view.interface.name,
                     "internal": view.interface.role == Role::Lan,
                     "flow": record::flow(&view),
-                });
+                };
                 writeln!(self.out, "{line}")?;
             }
         }
@@ -251,32 +252,32 @@ fn change(engine: &Engine, effect: &Effect, now: Timestamp) -> Option<Value> {
             let (set, clear) = (bits(*labels), bits(mask & !labels));
             let flow = flow.to_string();
             return Some(
-                json!({"type": "label", "at": at, "flow": flow, "set": set, "clear": clear}),
+                object! {"type": "label", "at": at, "flow": flow, "set": set, "clear": clear},
             );
         }
         Effect::Mark { flow, mark, mask } => {
             let (mark, mask) = (format!("{mark:#010x}"), format!("{mask:#010x}"));
             let flow = flow.to_string();
             return Some(
-                json!({"type": "mark", "at": at, "flow": flow, "mark": mark, "mask": mask}),
+                object! {"type": "mark", "at": at, "flow": flow, "mark": mark, "mask": mask},
             );
         }
         Effect::Record { stream, record } => {
             let stream = engine.streams().get(*stream)?.to_string();
-            return Some(json!({"type": "record", "at": at, "stream": stream, "record": record}));
+            return Some(object! {"type": "record", "at": at, "stream": stream, "record": record});
         }
         Effect::Kill { flow } => {
-            return Some(json!({"type": "kill", "at": at, "flow": flow.to_string()}));
+            return Some(object! {"type": "kill", "at": at, "flow": flow.to_string()});
         }
     };
     let spec = engine.sets().get(*set)?;
-    let mut line = json!({
+    let mut line = object! {
         "type": "set",
         "at": at,
         "change": change,
         "set": spec.name,
         "element": spec.show(element),
-    });
+    };
     if let (Some(timeout), Value::Object(line)) = (timeout, &mut line) {
         line.insert("timeout".to_owned(), timeout.as_secs().into());
     }

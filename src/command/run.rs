@@ -1,6 +1,8 @@
 //! `nfa run`: the daemon.
 
+mod confine;
 mod control;
+mod losses;
 mod telemetry;
 mod unread;
 
@@ -33,7 +35,7 @@ use super::{Command, Failure, Outcome};
 pub static RUN: Command = Command {
     name: "run",
     doc: "the daemon, in the foreground",
-    usage: "run --config FILE [--interface NAME] [--socket PATH]",
+    usage: "run --config FILE [--interface NAME] [--socket PATH] [--user NAME]",
     run,
 };
 
@@ -88,6 +90,7 @@ struct Daemon {
     path_text: String,
     rates: Rates,
     unread: unread::Counts,
+    losses: losses::Losses,
     /// While somebody reads telemetry.
     teller: Option<Teller>,
     volumes: telemetry::Volumes,
@@ -95,6 +98,8 @@ struct Daemon {
 
 fn run(options: Options) -> Result<Outcome, Failure> {
     options.no_arguments("run")?;
+    sys::privilege::restrict_files();
+    let account = confine::account(&options)?;
     let Some(path) = options.config.clone() else {
         return Err(UsageError::Needs { command: "run", what: "--config FILE" }.into());
     };
@@ -136,6 +141,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         path_text: path.display().to_string(),
         rates: Rates::default(),
         unread: unread::Counts::default(),
+        losses: losses::Losses::default(),
         teller: None,
         volumes: telemetry::Volumes::default(),
         options,
@@ -155,6 +161,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     daemon.search();
     daemon.prepare();
     daemon.adopt_sets();
+    daemon.confine(account.as_ref())?;
     let result = daemon.serve(&signals);
     daemon.close();
     result
@@ -266,7 +273,10 @@ impl Source {
     }
 
     /// Gives the capture up; the next round of house-keeping tries again.
-    fn lose(&mut self, reason: &str, log: &mut Log) {
+    fn lose(&mut self, reason: &str, losses: &mut losses::Losses, log: &mut Log) {
+        if let Some(Ok(stats)) = self.capture.as_mut().map(LiveCapture::stats) {
+            losses.keep_frames(stats.dropped);
+        }
         self.capture = None;
         if reason != self.told {
             log.write(Level::Warning, &format!("{reason}; waiting for it"));
@@ -361,7 +371,7 @@ impl Daemon {
                     }
                     Ok(None) => break,
                     Err(error) => {
-                        source.lose(&error.to_string(), &mut self.log);
+                        source.lose(&error.to_string(), &mut self.losses, &mut self.log);
                         break;
                     }
                 }
@@ -484,7 +494,7 @@ impl Daemon {
             if source.capture.as_ref().is_some_and(LiveCapture::is_orphaned) {
                 let name = source.interface.name.clone();
                 let gone = CaptureError::Removed { interface: name };
-                source.lose(&gone.to_string(), &mut self.log);
+                source.lose(&gone.to_string(), &mut self.losses, &mut self.log);
             }
             source
                 .open(self.filter.as_ref(), &mut self.log)
@@ -507,6 +517,11 @@ impl Daemon {
                 log.write(Level::Warning, &line);
             });
             keeper.summarize(now, |line| log.write(Level::Warning, &line));
+            if keeper.has_inherited(now) {
+                keeper.keep_inherited(self.engine.sets(), self.engine.strangers(), now, |line| {
+                    log.write(Level::Info, &line);
+                });
+            }
             if keeper.is_deaf() {
                 self.engine.renew_some(&mut self.output);
             }
@@ -516,6 +531,7 @@ impl Daemon {
         self.count_passed_by(now);
         self.tell_flows(now);
         self.tick_control(now);
+        self.tell_losses(now);
         Ok(())
     }
 
@@ -592,12 +608,7 @@ impl Daemon {
         let flows = self.engine.flows().len();
         let elements = self.engine.elements().len();
         let failures = self.keeper.as_ref().map_or(0, Keeper::failures);
-        let mut dropped = 0u32;
-        for source in &mut self.sources {
-            if let Some(Ok(stats)) = source.capture.as_mut().map(LiveCapture::stats) {
-                dropped = dropped.wrapping_add(stats.dropped);
-            }
-        }
+        let dropped = self.frames_dropped();
         let filtered = self.filtered();
         self.log.write(
             Level::Info,

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use nfa::net::Mac;
-use serde_json::{Map, Value, json};
+use nfa::object;
+use serde_json::{Map, Value};
 
 use super::ask::ask;
 use super::options::Options;
@@ -34,7 +35,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     for method in ["status", "findings", "sets", "flows"] {
         let answer = match ask(&options, method, &[]) {
             Ok(answer) => answer,
-            Err(Failure::NoDaemon(message)) => json!({ "error": message }),
+            Err(Failure::NoDaemon(message)) => object! { "error": message },
             Err(other) => return Err(other),
         };
         report.insert(method.to_owned(), answer);
@@ -113,6 +114,8 @@ impl Mask {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

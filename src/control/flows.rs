@@ -3,12 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::request::{Client, FlowsQuery, Refusal, Sort};
 use super::{compile, unix_ms};
 use crate::engine::Engine;
 use crate::flow::{Flow, FlowId, Stage};
+use crate::object;
 use crate::policy::View;
 use crate::time::Timestamp;
 
@@ -57,12 +58,12 @@ pub(super) fn answer(
     let rows = page
         .iter()
         .filter_map(|(_, id)| engine.flows().get(*id).map(|flow| row(engine, now, *id, flow)));
-    Ok(json!({
+    Ok(object! {
         "live": engine.flows().len(),
         "matching": matching,
         "flows": rows.collect::<Vec<Value>>(),
         "next": next,
-    }))
+    })
 }
 
 /// A flow in a few words.

@@ -18,6 +18,11 @@ const SAMPLE_INTERVAL: Duration = Duration::from_secs(2);
 /// Samples that are kept: rates are those of the last half minute.
 const SAMPLES_MAX: usize = 16;
 
+/// Between two moments of the history.
+pub(super) const HISTORY_INTERVAL: Duration = Duration::from_secs(10);
+/// Moments that are kept, of 32 bytes each: a quarter of an hour of differences.
+const MOMENTS_MAX: usize = 91;
+
 /// All of it.
 #[derive(Debug)]
 pub struct Health<'a> {
@@ -49,6 +54,8 @@ pub struct Health<'a> {
     pub refused: u32,
     /// The newest errors and warnings.
     pub journal: &'a Journal,
+    /// What was lost on the way, by kind; each wraps.
+    pub lost: Vec<(&'static str, u32)>,
 }
 
 /// An interface and its capture.
@@ -144,9 +151,23 @@ pub struct Sample {
     pub cpu_centis: u64,
 }
 
-/// The newest samples.
+/// Volumes since the start, at one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Moment {
+    /// When.
+    pub at: Timestamp,
+    /// IP bytes that the LAN sent, and that it got.
+    pub bytes: [u64; 2],
+    /// Flows that lived then.
+    pub flows: usize,
+}
+
+/// The newest samples, and moments of a longer time.
 #[derive(Debug, Default)]
-pub struct Rates(VecDeque<Sample>);
+pub struct Rates {
+    samples: VecDeque<Sample>,
+    moments: VecDeque<Moment>,
+}
 
 /// How much happens at present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -164,20 +185,38 @@ pub struct Pace {
 impl Rates {
     /// Whether it is time for another sample.
     pub fn is_due(&self, now: Timestamp) -> bool {
-        self.0.back().is_none_or(|last| now.since(last.at) >= SAMPLE_INTERVAL)
+        self.samples.back().is_none_or(|last| now.since(last.at) >= SAMPLE_INTERVAL)
     }
 
     /// Takes a sample.
     pub fn push(&mut self, sample: Sample) {
-        if self.0.len() >= SAMPLES_MAX {
-            self.0.pop_front();
+        if self.samples.len() >= SAMPLES_MAX {
+            self.samples.pop_front();
         }
-        self.0.push_back(sample);
+        self.samples.push_back(sample);
+    }
+
+    /// Whether it is time for another moment of the history.
+    pub fn is_moment(&self, now: Timestamp) -> bool {
+        self.moments.back().is_none_or(|last| now.since(last.at) >= HISTORY_INTERVAL)
+    }
+
+    /// Takes one.
+    pub fn remember(&mut self, moment: Moment) {
+        if self.moments.len() >= MOMENTS_MAX {
+            self.moments.pop_front();
+        }
+        self.moments.push_back(moment);
+    }
+
+    /// The moments, the oldest first.
+    pub fn moments(&self) -> impl Iterator<Item = &Moment> + Clone {
+        self.moments.iter()
     }
 
     /// The pace over the samples there are.
     pub fn pace(&self) -> Pace {
-        let (Some(first), Some(last)) = (self.0.front(), self.0.back()) else {
+        let (Some(first), Some(last)) = (self.samples.front(), self.samples.back()) else {
             return Pace::default();
         };
         let millis = u64::try_from(last.at.since(first.at).as_millis()).unwrap_or(u64::MAX);
@@ -282,6 +321,19 @@ mod tests {
         }
         let pace = Pace { packets_tenths: 150, flows_tenths: 5, cpu_permille: 50, seconds: 30 };
         assert_eq!(rates.pace(), pace);
+    }
+
+    #[test]
+    fn the_history_is_bounded_and_keeps_the_newest() {
+        let mut rates = Rates::default();
+        for number in 0..200_u64 {
+            let at = Timestamp::from_micros(number * 10_000_000);
+            assert!(rates.is_moment(at));
+            rates.remember(Moment { at, bytes: [number, 2 * number], flows: 1 });
+            assert!(!rates.is_moment(at.after(Duration::from_secs(9))));
+        }
+        let bytes: Vec<u64> = rates.moments().map(|moment| moment.bytes[1]).collect();
+        assert_eq!((bytes.len(), bytes[0], bytes[90]), (MOMENTS_MAX, 218, 398));
     }
 
     #[test]

@@ -3,8 +3,11 @@
 //! A request is a line with a JSON object, an answer is a line with a JSON object. Answers are a
 //! function of the engine and of [`Health`]; only [`Server`] knows sockets.
 
+mod catalogue;
 mod flows;
 mod health;
+mod lately;
+mod queries;
 mod request;
 mod search;
 mod server;
@@ -16,8 +19,9 @@ mod veil;
 mod why;
 
 pub use health::{
-    Entry, Findings, Health, Journal, Pace, Rates, Sample, SetHealth, Source, Usage, hint,
+    Entry, Findings, Health, Journal, Moment, Pace, Rates, Sample, SetHealth, Source, Usage, hint,
 };
+pub use queries::{CatalogueQuery, Kind, MatchesQuery};
 pub use request::{
     Client, FlowName, FlowsQuery, METHODS, Method, REQUEST_BYTES_MAX, ROWS_MAX, Refusal, Request,
     SetsQuery, Sort, TopBy, parse,
@@ -26,10 +30,11 @@ pub use server::{Rights, SOCKET_DEFAULT, Server};
 pub use telemetry::{Teller, telemetry_stream};
 pub use why::{explanation, reason, seen_on};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::criteria::{self, Criteria};
 use crate::engine::Engine;
+use crate::object;
 use crate::policy::{Vocabularies, schema};
 use crate::time::Timestamp;
 
@@ -64,6 +69,9 @@ fn plain(
         Request::Search { what, limit } => search::answer(engine, now, what, *limit),
         Request::Why(name) => why::answer(engine, name),
         Request::Top { by, client, limit } => Ok(top::answer(engine, *by, *client, *limit)),
+        Request::History => Ok(lately::history(engine, health)),
+        Request::Matches(query) => Ok(lately::matches(engine, now, query)),
+        Request::Catalogue(query) => Ok(catalogue::answer(engine, query)),
         Request::Findings { limit } => Ok(status::findings(engine, now, health, *limit)),
         Request::Criteria { text } => Ok(check_criteria(engine, text)),
         Request::Reload => Err(Refusal::whole("reload is done by the daemon itself")),
@@ -74,9 +82,9 @@ fn plain(
 pub fn line(method: Option<&Method>, answer: Result<Value, Refusal>) -> String {
     let method = method.map(|method| method.name);
     let line = match answer {
-        Ok(result) => json!({"nfa": VERSION, "method": method, "result": result}),
+        Ok(result) => object! {"nfa": VERSION, "method": method, "result": result},
         Err(Refusal { at, message }) => {
-            json!({"nfa": VERSION, "method": method, "error": {"at": at, "message": message}})
+            object! {"nfa": VERSION, "method": method, "error": object! {"at": at, "message": message}}
         }
     };
     let line = line.to_string();
@@ -85,8 +93,8 @@ pub fn line(method: Option<&Method>, answer: Result<Value, Refusal>) -> String {
             "the answer would have {} bytes, {ANSWER_BYTES_MAX} is the most: ask for fewer rows",
             line.len()
         );
-        let error = json!({"at": "/limit", "message": message});
-        return json!({"nfa": VERSION, "method": method, "error": error}).to_string();
+        let error = object! {"at": "/limit", "message": message};
+        return object! {"nfa": VERSION, "method": method, "error": error}.to_string();
     }
     line
 }
@@ -119,8 +127,8 @@ fn check_criteria(engine: &Engine, text: &str) -> Value {
         }
         Err(errors) => (None, errors.iter().map(ToString::to_string).collect()),
     };
-    json!({"valid": matches.is_some(), "errors": errors, "warnings": warnings,
-        "live_flows": matches})
+    object! {"valid": matches.is_some(), "errors": errors, "warnings": warnings,
+    "live_flows": matches}
 }
 
 #[cfg(test)]

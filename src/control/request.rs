@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde_json::Value;
 
+use super::queries::{self, CatalogueQuery, MatchesQuery};
 use crate::effect::FiveTuple;
 use crate::engine::By;
 use crate::flow::FlowId;
@@ -118,6 +119,38 @@ pub static METHODS: &[Method] = &[
         },
     },
     Method {
+        name: "history",
+        doc: "volumes of the last quarter of an hour, ten seconds each",
+        keys: &[],
+        changes: false,
+        read: |_| Some(Request::History),
+    },
+    Method {
+        name: "matches",
+        doc: "which flows matched which actions, newest first",
+        keys: &[
+            LIMIT,
+            CURSOR,
+            ("rule", "only those of this action"),
+            ("client", "only those of this address of the LAN"),
+        ],
+        changes: false,
+        read: queries::matches,
+    },
+    Method {
+        name: "catalogue",
+        doc: "the names that rules may use: applications, categories, protocols",
+        keys: &[
+            LIMIT,
+            CURSOR,
+            ("kind", "application, category or protocol (default: all)"),
+            ("text", "only those with this in tag, name or category"),
+            ("category", "only those of this category"),
+        ],
+        changes: false,
+        read: queries::catalogue,
+    },
+    Method {
         name: "findings",
         doc: "what is wrong in the configuration, and the newest errors and warnings",
         keys: &[LIMIT],
@@ -170,6 +203,12 @@ pub enum Request {
         /// Most rows.
         limit: usize,
     },
+    /// Volumes of the last minutes.
+    History,
+    /// What matched lately.
+    Matches(MatchesQuery),
+    /// Names.
+    Catalogue(CatalogueQuery),
     /// What is wrong.
     Findings {
         /// Most rows of either list.
@@ -391,7 +430,7 @@ fn needed<'a>(object: &Object<'a>, key: &'static str, expected: &'static str) ->
     object.text(key)
 }
 
-fn limit(object: &Object<'_>) -> usize {
+pub(super) fn limit(object: &Object<'_>) -> usize {
     let limit = object.number("limit", 1, ROWS_MAX);
     limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(ROWS_DEFAULT)
 }

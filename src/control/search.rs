@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::flows::{self, host};
 use super::request::Refusal;
@@ -13,6 +13,7 @@ use crate::effect::{Element, Part};
 use crate::engine::{Engine, Stay};
 use crate::flow::FlowId;
 use crate::net::Mac;
+use crate::object;
 use crate::policy::{View, protocols};
 use crate::time::Timestamp;
 
@@ -105,7 +106,7 @@ pub(super) fn answer(
     let rows = found
         .iter()
         .filter_map(|id| engine.flows().get(*id).map(|flow| flows::row(engine, now, *id, flow)));
-    Ok(json!({
+    Ok(object! {
         "what": text,
         "kind": match what {
             What::Addr(_) => "address",
@@ -117,7 +118,7 @@ pub(super) fn answer(
         "live_flows": count,
         "flows": rows.collect::<Vec<Value>>(),
         "catalogue": catalogue(engine.catalogue(), &what),
-    }))
+    })
 }
 
 /// What the catalogue says of it.
@@ -130,7 +131,7 @@ fn catalogue(catalogue: &Catalogue, what: &What) -> Value {
     let app = app.and_then(|app| catalogue.app(app));
     app.map_or(
         Value::Null,
-        |app| json!({"application": app.tag, "category": app.category.tag, "id": app.id}),
+        |app| object! {"application": app.tag, "category": app.category.tag, "id": app.id},
     )
 }
 
@@ -171,7 +172,7 @@ fn with_flows(engine: &Engine, now: Timestamp, stay: &Stay<'_>, told: bool) -> V
     let holders = engine.flows().iter().filter(|(_, flow)| flow.held.contains(&stay.number));
     let holders = holders.take(HOLDERS_MAX).map(|(id, flow)| {
         let view = engine.view(flow);
-        json!({
+        object! {
             "id": id.to_string(),
             "client": flow.local().addr.to_string(),
             "other": flow.other().to_string(),
@@ -179,7 +180,7 @@ fn with_flows(engine: &Engine, now: Timestamp, stay: &Stay<'_>, told: bool) -> V
             "protocol": view.protocol().map(|protocol| protocol.name),
             "host": host(&view),
             "rules": flows::rules(engine, flow),
-        })
+        }
     });
     let holders: Vec<Value> = holders.collect();
     if let Value::Object(fields) = &mut value {

@@ -68,6 +68,11 @@ impl Server {
         &self.path
     }
 
+    /// Whether the socket at that path is this one's.
+    pub const fn is_open(&self) -> bool {
+        self.listener.is_some()
+    }
+
     /// Clients that were dropped for being slow, or turned away; wraps.
     pub const fn dropped(&self) -> u32 {
         self.dropped

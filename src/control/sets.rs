@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::health::Health;
 use super::request::{Refusal, SetsQuery};
@@ -10,6 +10,7 @@ use super::top::{application_tag, protocol_name};
 use super::unix_ms;
 use crate::effect::SetId;
 use crate::engine::{Engine, Stay};
+use crate::object;
 use crate::target::{Home, SetSpec, Standing};
 use crate::time::Timestamp;
 
@@ -20,7 +21,7 @@ pub(super) fn answer(
     health: &Health<'_>,
 ) -> Result<Value, Refusal> {
     let Some(name) = &query.set else {
-        return Ok(json!({ "sets": all(engine, health) }));
+        return Ok(object! { "sets": all(engine, health) });
     };
     let ids = named(engine, name)?;
     let mut found: Vec<Stay<'_>> = Vec::new();
@@ -37,7 +38,7 @@ pub(super) fn answer(
     }
     let next = found.last().filter(|_| more).map(|stay| stay.number);
     let members: Vec<Value> = found.iter().map(|stay| member(engine, now, stay)).collect();
-    Ok(json!({"set": name, "count": count, "members": members, "next": next}))
+    Ok(object! {"set": name, "count": count, "members": members, "next": next})
 }
 
 /// Numbers of the sets of that name: whole, without its family's suffix, or with its home.
@@ -84,7 +85,7 @@ pub(super) fn all(engine: &Engine, health: &Health<'_>) -> Vec<Value> {
         let most = spec.managed.then_some(spec.max_elements);
         let full = known.is_some_and(super::SetHealth::is_full)
             || most.is_some_and(|most| elements >= most);
-        json!({
+        object! {
             "name": spec.name,
             "home": home(spec),
             "state": standing,
@@ -95,7 +96,7 @@ pub(super) fn all(engine: &Engine, health: &Health<'_>) -> Vec<Value> {
             "refused": refused,
             "managed": spec.managed,
             "timeout_s": spec.timeout.map(|timeout| timeout.as_secs()),
-        })
+        }
     });
     rows.collect()
 }
@@ -117,15 +118,15 @@ fn home(spec: &SetSpec) -> String {
 pub(super) fn member(engine: &Engine, now: Timestamp, stay: &Stay<'_>) -> Value {
     let spec = engine.sets().get(stay.set);
     let because = stay.cause.map(|cause| {
-        json!({
+        object! {
             "flow": cause.flow.to_string(),
             "client": cause.client.to_string(),
             "rule": cause.rule.as_deref(),
             "application": application_tag(engine, cause.application),
             "protocol": protocol_name(cause.protocol.into()),
-        })
+        }
     });
-    json!({
+    object! {
         "set": spec.map(|spec| spec.name.as_str()),
         "home": spec.map(home),
         "member": spec.map_or_else(|| stay.element.to_string(), |spec| spec.show(stay.element)),
@@ -134,5 +135,5 @@ pub(super) fn member(engine: &Engine, now: Timestamp, stay: &Stay<'_>) -> Value 
         "remaining_s": stay.until.map(|until| until.since(now).as_secs()),
         "live_flows": stay.holders,
         "because": because,
-    })
+    }
 }

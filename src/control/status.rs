@@ -1,12 +1,13 @@
 //! How the daemon is, in one object; and what it found wrong.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::health::{Entry, Health, hint};
 use super::request::TopBy;
 use super::{sets, top, unix_ms};
 use crate::engine::{By, Engine};
 use crate::interface::Role;
+use crate::object;
 use crate::time::Timestamp;
 
 /// Rows of each list of shares.
@@ -20,12 +21,12 @@ pub(super) fn answer(engine: &Engine, now: Timestamp, health: &Health<'_>) -> Va
     let pace = health.rates.pace();
     let findings = &health.findings.lines;
     let errors = findings.iter().filter(|(is_error, _)| *is_error).count();
-    json!({
+    object! {
         "version": super::VERSION,
         "pid": health.pid,
         "now": unix_ms(engine, now),
         "uptime_s": now.since(health.started).as_secs(),
-        "config": {
+        "config": object! {
             "path": health.config_path,
             "loaded": unix_ms(engine, health.loaded),
             "actions": config.policy.actions.len(),
@@ -37,7 +38,7 @@ pub(super) fn answer(engine: &Engine, now: Timestamp, health: &Health<'_>) -> Va
         "interfaces": health.interfaces.iter().map(|source| {
             let [received, dropped, interface_dropped] = source.frames;
             let role = Role::WORDS.iter().find(|(_, role)| *role == source.role);
-            json!({
+            object! {
                 "name": source.name,
                 "role": role.map(|(word, _)| *word),
                 "capturing": source.trouble.is_none(),
@@ -46,20 +47,20 @@ pub(super) fn answer(engine: &Engine, now: Timestamp, health: &Health<'_>) -> Va
                 "received": received,
                 "dropped": dropped,
                 "interface_dropped": interface_dropped,
-            })
+            }
         }).collect::<Vec<Value>>(),
-        "pace": {
+        "pace": object! {
             "packets_per_s": tenths(pace.packets_tenths),
             "flows_per_s": tenths(pace.flows_tenths),
             "cpu_percent": tenths(pace.cpu_permille),
             "over_s": pace.seconds,
         },
-        "packets": {
+        "packets": object! {
             "read": counters.packets,
             "filtered": health.filtered,
             "undecodable": health.undecodable,
         },
-        "flows": {
+        "flows": object! {
             "live": engine.flows().len(),
             "most": engine.flows().limit(),
             "begun": counters.flows,
@@ -68,11 +69,11 @@ pub(super) fn answer(engine: &Engine, now: Timestamp, health: &Health<'_>) -> Va
             "evicted": counters.evicted,
             "cut_short": counters.cut_short,
         },
-        "names": {
+        "names": object! {
             "dns_answers": engine.hints().len(),
             "bittorrent_endpoints": engine.swarm().len(),
         },
-        "memory": {
+        "memory": object! {
             "resident_kib": health.usage.resident_kib,
             "peak_kib": health.usage.peak_kib,
         },
@@ -82,13 +83,15 @@ pub(super) fn answer(engine: &Engine, now: Timestamp, health: &Health<'_>) -> Va
         "clients": shares(engine, By::Client),
         "netfilter": health.has_netfilter,
         "refused_changes": health.refused,
+        "lost": health.lost.iter().map(|(kind, count)| ((*kind).to_owned(), Value::from(*count)))
+            .collect::<serde_json::Map<String, Value>>(),
         "sets": sets::all(engine, health),
         "rules": rules(engine, now),
         "last_error": health.journal.newest().find(|entry| entry.is_error)
             .map(|newest| entry(engine, now, newest)),
         "last_warning": health.journal.newest().find(|entry| !entry.is_error)
             .map(|newest| entry(engine, now, newest)),
-    })
+    }
 }
 
 /// A number with one decimal.
@@ -115,13 +118,13 @@ fn shares(engine: &Engine, by: By) -> Value {
     let (rows, total) = top::largest(engine, TopBy::Each(by), None, SHARES);
     let rows = rows.into_iter().map(|(name, _, volume)| {
         let share = volume.total().saturating_mul(1000).checked_div(total.total()).unwrap_or(0);
-        json!({
+        object! {
             "name": name,
             "flows": volume.flows,
             "live": volume.live,
             "bytes": volume.total(),
             "percent": tenths(share),
-        })
+        }
     });
     rows.collect()
 }
@@ -136,7 +139,7 @@ fn rules(engine: &Engine, now: Timestamp) -> Vec<Value> {
     let actions = engine.config().policy.actions.iter().enumerate();
     let rows = actions.zip(engine.rules()).zip(live).take(RULES_MAX);
     let rows = rows.map(|(((number, action), rule), live)| {
-        json!({
+        object! {
             "name": action.name,
             "enabled": action.enabled,
             "in_force": action.enabled && engine.is_in_force(number),
@@ -144,20 +147,20 @@ fn rules(engine: &Engine, now: Timestamp) -> Vec<Value> {
             "live": live,
             "last": rule.last.map(|at| unix_ms(engine, at)),
             "last_s": rule.last.map(|at| now.since(at).as_secs()),
-        })
+        }
     });
     rows.collect()
 }
 
 fn entry(engine: &Engine, now: Timestamp, entry: &Entry) -> Value {
-    json!({
+    object! {
         "at": unix_ms(engine, entry.at),
         "age_s": now.since(entry.at).as_secs(),
         "severity": if entry.is_error { "error" } else { "warning" },
         "message": entry.line,
         "count": entry.count,
         "hint": hint(&entry.line),
-    })
+    }
 }
 
 /// What is wrong in the configuration, and the newest errors and warnings.
@@ -168,16 +171,16 @@ pub(super) fn findings(
     limit: usize,
 ) -> Value {
     let of_config = health.findings.lines.iter().take(limit).map(|(is_error, line)| {
-        json!({"severity": if *is_error { "error" } else { "warning" }, "message": line})
+        object! {"severity": if *is_error { "error" } else { "warning" }, "message": line}
     });
     let newest = health.journal.newest().take(limit).map(|found| entry(engine, now, found));
-    json!({
-        "config": {
+    object! {
+        "config": object! {
             "path": health.config_path,
             "refused": health.findings.failed,
             "count": health.findings.lines.len(),
             "findings": of_config.collect::<Vec<Value>>(),
         },
         "log": newest.collect::<Vec<Value>>(),
-    })
+    }
 }

@@ -59,11 +59,15 @@ fn call(engine: &mut Engine, at: Timestamp, client: u8, server: [u8; 2], port: u
 
 /// What the daemon would answer.
 fn ask(engine: &Engine, now: Timestamp, request: Value) -> Value {
-    let (rates, journal) = (Rates::default(), {
+    let mut rates = Rates::default();
+    for (number, bytes) in [(1, [0, 0]), (2, [10, 300]), (3, [30, 200])] {
+        rates.remember(Moment { at: secs(10 * number), bytes, flows: 4 });
+    }
+    let journal = {
         let mut journal = Journal::default();
         journal.note(secs(5), true, "eth9: no such interface; waiting for it");
         journal
-    });
+    };
     let findings = Findings { lines: vec![(false, "a doubt".to_owned())], failed: false };
     let refused = vec![("Add Some(4352)".to_owned(), 2)];
     let set = SetHealth { standing: Standing::Ready, refused };
@@ -83,6 +87,7 @@ fn ask(engine: &Engine, now: Timestamp, request: Value) -> Value {
         has_netfilter: true,
         refused: 2,
         journal: &journal,
+        lost: vec![("frames", 3)],
     };
     let (method, request) = parse(&request.to_string()).unwrap();
     let line = line(Some(method), answer(&request, engine, now, &health));
@@ -199,6 +204,62 @@ fn why_tells_of_every_action() {
 }
 
 #[test]
+fn history_is_of_differences() {
+    let told = ask(&engine(Limits::default()), secs(31), json!({"method": "history"}));
+    let rows = &told["result"]["rows"];
+    assert_eq!(rows.as_array().map(Vec::len), Some(2));
+    assert_eq!((&rows[0]["local_bytes"], &rows[0]["other_bytes"]), (&json!(10), &json!(300)));
+    assert_eq!((&rows[1]["local_bytes"], &rows[1]["other_bytes"]), (&json!(20), &json!(0)));
+    assert_eq!((&rows[1]["flows"], &told["result"]["interval_s"]), (&json!(4), &json!(10)));
+}
+
+#[test]
+fn matches_are_told_newest_first_and_page_by_page() {
+    let mut engine = engine(Limits::default());
+    for (client, server) in [(9, 1), (10, 2)] {
+        call(&mut engine, secs(10 + u64::from(server)), client, [113, server], 5060);
+    }
+    let first = ask(&engine, secs(20), json!({"method": "matches", "limit": 2}))["result"].clone();
+    assert_eq!((&first["count"], &first["next"]), (&json!(3), &json!(2)));
+    let newest = &first["matches"][0];
+    assert_eq!((&newest["rule"], &newest["age_s"]), (&json!("calls"), &json!(8)));
+    assert_eq!((&newest["local_ip"], &newest["protocol"]), (&json!("192.168.1.10"), &json!("SIP")));
+    assert!(newest["flow"].is_string(), "{newest}");
+    let rest = ask(&engine, secs(20), json!({"method": "matches", "limit": 2, "cursor": 2}));
+    let rest = &rest["result"];
+    assert_eq!((rest["matches"].as_array().map(Vec::len), &rest["next"]), (Some(1), &json!(null)));
+    let of_rule = ask(&engine, secs(20), json!({"method": "matches", "rule": "guests"}));
+    assert_eq!(of_rule["result"]["matches"][0]["local_ip"], "192.168.1.9");
+    let of_client = ask(&engine, secs(20), json!({"method": "matches", "client": "192.168.1.10"}));
+    assert_eq!(of_client["result"]["matches"].as_array().map(Vec::len), Some(1));
+    // The oldest make room.
+    for number in 0..400_u16 {
+        call(&mut engine, secs(30), 10, [114, 1], 6000 + number);
+    }
+    let all = ask(&engine, secs(31), json!({"method": "matches", "limit": 500}))["result"].clone();
+    assert_eq!((all["matches"].as_array().map(Vec::len), &all["count"]), (Some(256), &json!(403)));
+}
+
+#[test]
+fn the_catalogue_is_told_page_by_page_and_best_first() {
+    let engine = engine(Limits::default());
+    let request = |cursor: u64| json!({"method": "catalogue", "kind": "protocol", "limit": 10, "cursor": cursor});
+    let first = ask(&engine, secs(1), request(0))["result"].clone();
+    let all = first["matching"].as_u64().unwrap();
+    assert!(all > 50, "{first}");
+    assert_eq!((first["rows"].as_array().map(Vec::len), &first["next"]), (Some(10), &json!(10)));
+    let last = ask(&engine, secs(1), request(all - 1))["result"].clone();
+    assert_eq!((last["rows"].as_array().map(Vec::len), &last["next"]), (Some(1), &json!(null)));
+    let found = ask(&engine, secs(1), json!({"method": "catalogue", "text": "Tls"}));
+    let rows = found["result"]["rows"].as_array().unwrap();
+    assert_eq!((&rows[0]["name"], &rows[0]["kind"]), (&json!("TLS"), &json!("protocol")));
+    let games = json!({"method": "catalogue", "kind": "category", "text": "games"});
+    assert_eq!(ask(&engine, secs(1), games)["result"]["rows"][0]["name"], "games");
+    let wrong = parse(r#"{"method": "catalogue", "kind": "colour"}"#);
+    assert_eq!(wrong.err().map(|refusal| refusal.at), Some("/kind".to_owned()));
+}
+
+#[test]
 fn a_full_table_is_answered_within_bounds() {
     let mut engine = engine(Limits::default());
     for number in 0..9000_u16 {
@@ -212,6 +273,8 @@ fn a_full_table_is_answered_within_bounds() {
         json!({"method": "sets", "set": "nfa.sip", "limit": 500}),
         json!({"method": "search", "what": "sip", "limit": 20}),
         json!({"method": "top", "by": "client"}),
+        json!({"method": "matches", "limit": 500}),
+        json!({"method": "catalogue", "limit": 500}),
     ] {
         let start = Instant::now();
         let answer = ask(&engine, secs(11), request.clone());

@@ -3,17 +3,18 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::flows::is_of;
 use super::request::{Client, TopBy};
 use crate::engine::{By, Engine, Share, Volume};
 use crate::net::Mac;
+use crate::object;
 use crate::policy::protocols;
 
 pub(super) fn answer(engine: &Engine, by: TopBy, client: Option<Client>, limit: usize) -> Value {
     let (rows, total) = largest(engine, by, client, limit);
-    json!({
+    object! {
         "by": by.word(),
         "total": volume(&total),
         "rows": rows.into_iter().map(|(name, tag, row)| {
@@ -24,7 +25,7 @@ pub(super) fn answer(engine: &Engine, by: TopBy, client: Option<Client>, limit: 
             }
             value
         }).collect::<Vec<Value>>(),
-    })
+    }
 }
 
 /// A row: its name, one thing more about it, its volume.
@@ -114,12 +115,12 @@ pub(super) fn application_tag(engine: &Engine, number: u32) -> Option<&str> {
 
 /// A volume as an object.
 pub(super) fn volume(volume: &Volume) -> Value {
-    json!({
+    object! {
         "flows": volume.flows,
         "live": volume.live,
         "packets": volume.packets,
         "local_bytes": volume.bytes[0],
         "other_bytes": volume.bytes[1],
         "bytes": volume.total(),
-    })
+    }
 }

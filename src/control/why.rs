@@ -1,12 +1,13 @@
 //! Why a flow matches actions or not, in words and as an object.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::request::{FlowName, Refusal};
 use crate::criteria::{Criteria, Tested};
 use crate::engine::{Engine, Explained};
 use crate::flow::{Flow, FlowId, FlowKey, Stage};
 use crate::interface::Role;
+use crate::object;
 use crate::policy::{Action, Obstacle, View};
 use crate::record;
 
@@ -102,7 +103,7 @@ pub fn explanation(
 ) -> Value {
     let actions = actions.iter().map(|explained| {
         let outcome = &explained.outcome;
-        let mut line = json!({
+        let mut line = object! {
             "action": outcome.action.name,
             "matches": outcome.obstacle.is_none(),
             "decided_by": match outcome.obstacle {
@@ -114,7 +115,7 @@ pub fn explanation(
                 Some(Obstacle::Exempt(_)) => "global_exemption",
                 Some(Obstacle::OwnExemption(_)) => "exemption",
             },
-        });
+        };
         let Value::Object(fields) = &mut line else { return line };
         let mut put = |key: &str, value: Value| drop(fields.insert(key.to_owned(), value));
         if let Some(Obstacle::Halted(by)) = outcome.obstacle {
@@ -125,24 +126,24 @@ pub fn explanation(
             put("tests", decisive.explanation.tests.iter().map(test_as_json).collect());
         }
         let targets = explained.fires.iter();
-        put("targets", targets.map(|f| json!({"target": f.target, "wants": f.wants})).collect());
+        put("targets", targets.map(|f| object! {"target": f.target, "wants": f.wants}).collect());
         line
     });
-    json!({
+    object! {
         "type": "explanation",
         "interface": view.interface.name,
         "evaluated": evaluated,
         "actions": actions.collect::<Value>(),
         "flow": record::flow(view),
-    })
+    }
 }
 
 fn test_as_json(test: &Tested) -> Value {
-    json!({
+    object! {
         "member": test.member,
         "text": test.text,
         "found": test.found,
         "outcome": test.outcome,
         "decided": test.decided,
-    })
+    }
 }

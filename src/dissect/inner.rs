@@ -210,6 +210,8 @@ mod tests {
             let whole = ask(&talk.clone().original(&client).reply(&server)).unwrap();
             assert_eq!((whole.protocol.name, whole.pending), (case.secured, false));
             assert!(whole.details.contains(&Detail::TlsServerCn("mail.example.org".into())));
+            let smtp = [&clear, &hello].map(|facts| facts.details.contains(&Detail::SmtpTls));
+            assert_eq!(smtp, [false, case.outer == "SMTP"]);
             // Something else than a hello.
             let odd = ask(&talk.clone().original(b"\x16\x03\x01\0\x04\x63\0\0\0")).unwrap();
             assert_eq!(odd.protocol.name, case.outer);

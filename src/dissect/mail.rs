@@ -6,7 +6,7 @@ use crate::dissect::Dissector;
 use crate::dissect::inner::{behind_lines, starttls};
 use crate::dissect::sides::{contains_word, line};
 use crate::dissect::tls::protocol::{FTPS, IMAPS, POP3S, SMTPS};
-use crate::facts::{Facts, Protocol};
+use crate::facts::{Detail, Facts, Protocol};
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -69,7 +69,11 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     });
     let secured = SECURED.iter().find(|(clear, _)| *clear == protocol);
     let secured = secured.map_or(protocol, |(_, secured)| *secured);
-    Ok(starttls(prefix, Facts::of(protocol), secured, starts))
+    let mut facts = starttls(prefix, Facts::of(protocol), secured, starts);
+    if *facts.protocol == SMTPS {
+        facts.details.push(Detail::SmtpTls);
+    }
+    Ok(facts)
 }
 
 /// Whether a client's line is one after which it does not change to TLS any more.

@@ -184,7 +184,8 @@ impl Elements {
                 let (element, skb) = (element.clone(), skb.clone());
                 effects.push(Effect::Refresh { set, element, timeout, skb });
             }
-            None if carries_other => {
+            // Added again, now without end: the kernel's clock for it may be running.
+            None if carries_other || longer => {
                 let (element, skb) = (element.clone(), skb.clone());
                 effects.push(Effect::Add { set, element, timeout: None, skb });
             }
@@ -460,6 +461,10 @@ mod tests {
         elements.acquire(secs(0), key(1), life(40), &mut effects);
         assert_eq!(told(&mut effects), ["add 1 10", "refresh 1 40"]);
         elements.tick(secs(19), &mut effects);
+        assert!(effects.is_empty());
+        elements.acquire(secs(19), key(1), life(0), &mut effects);
+        assert_eq!(told(&mut effects), ["add 1 0"], "none is longest, and the kernel must know");
+        elements.tick(secs(100), &mut effects);
         assert!(effects.is_empty());
     }
 

@@ -7,12 +7,14 @@ mod elements;
 mod explain;
 mod follow;
 mod frames;
+mod matches;
 mod output;
 mod peers;
 #[cfg(test)]
 mod peers_test;
 mod renew;
 mod review;
+mod strangers;
 mod tally;
 mod volumes;
 
@@ -45,6 +47,7 @@ use follow::Follower;
 pub use follow::Question;
 use frames::Lessons;
 pub use frames::{Frames, LESSON_BELOW, UNWANTED_AFTER};
+pub use matches::Match;
 pub use output::{Counters, Ended, Limits, Output, Reason};
 use peers::Sweep;
 pub use tally::{By, Rule, Share, Shares, Volume};
@@ -77,6 +80,7 @@ pub struct Engine {
     /// Volumes of flows that have ended.
     past: tally::Past,
     rules: tally::Rules,
+    matches: matches::Matches,
     now: Timestamp,
     clock: WallClock,
     /// Which actions are in force at present.
@@ -123,6 +127,7 @@ impl Engine {
             counters: Counters::default(),
             past: tally::Past::default(),
             rules: tally::Rules::default(),
+            matches: matches::Matches::default(),
             now: Timestamp::ZERO,
             clock: WallClock::default(),
             timetable: Timetable::default(),
@@ -536,6 +541,7 @@ impl Engine {
             }
         }
         self.wants = wants;
+        self.note_matches(id, &matched);
         let Some(flow) = self.table.get_mut(id) else { return };
         self.rules.count(self.now, &matched, &flow.matched);
         if *flow.matched != *matched {

@@ -52,10 +52,10 @@ impl Engine {
         for id in ids {
             // Numbers of applications belong to their catalogue, those of categories to the lists.
             self.reclassify(id);
-            if self.config.reprocess_flows {
-                self.evaluate(id, out);
-            } else {
+            if !self.config.reprocess_flows {
                 self.release_unwanted(id, out);
+            } else if self.is_named(id) {
+                self.evaluate(id, out);
             }
             self.table.relist(id);
         }
@@ -72,11 +72,16 @@ impl Engine {
         }
     }
 
-    /// Evaluates every live flow again. Those without a name are left out: they are evaluated when
-    /// they get one.
+    /// Whether the flow has been evaluated. One without a name is when it gets one, and not before:
+    /// what it turns out to be may be exempt.
+    fn is_named(&self, id: FlowId) -> bool {
+        self.table.get(id).is_some_and(|flow| flow.detection.stage != Stage::Undecided)
+    }
+
+    /// Evaluates every live flow again but those without a name.
     pub(super) fn evaluate_named(&mut self, out: &mut Output) {
         for id in self.by_age() {
-            if self.table.get(id).is_some_and(|flow| flow.detection.stage != Stage::Undecided) {
+            if self.is_named(id) {
                 self.evaluate(id, out);
             }
             self.table.relist(id);

@@ -378,30 +378,27 @@ impl FlowTable {
         let timeouts = self.timeouts?;
         for class in CLASSES {
             let timeout = class.timeout(&timeouts);
-            while let Some((id, flow)) = self.oldest(class)
-                && self.linked(id.slot).after(timeout) <= now
+            // Told as a sum: at the end of time, where sums saturate, a difference would never agree
+            // with `next_expiry`. One that was seen since it came to its place, at most [`SETTLED_US`]
+            // later, lets those behind it wait that long: put at the young end, it would itself wait
+            // for all that came there meanwhile.
+            if let Some((id, flow)) = self.oldest(class)
+                && flow.last_seen.after(timeout) <= now
             {
-                // Told as the loop tells it: at the end of time, where sums saturate, a difference
-                // would never agree with it.
-                if flow.last_seen.after(timeout) <= now {
-                    return self.remove(id);
-                }
-                // Seen since it was linked: its turn comes later.
-                self.relink(id.slot, class);
+                return self.remove(id);
             }
         }
         None
     }
 
-    /// When to look for flows that have expired: when the next does if nothing is seen of it, or at
-    /// most [`SETTLED_US`] before.
+    /// When to look for flows that have expired: when the next does if nothing is seen of it.
     pub fn next_expiry(&self) -> Option<Timestamp> {
         let timeouts = self.timeouts?;
         CLASSES
             .iter()
             .filter_map(|class| {
-                let (id, _) = self.oldest(*class)?;
-                Some(self.linked(id.slot).after(class.timeout(&timeouts)))
+                let (_, flow) = self.oldest(*class)?;
+                Some(flow.last_seen.after(class.timeout(&timeouts)))
             })
             .min()
     }
@@ -411,10 +408,6 @@ impl FlowTable {
         let slot = self.slots.get(number as usize)?;
         let id = FlowId { slot: number, generation: slot.generation };
         slot.flow.as_ref().map(|flow| (id, flow))
-    }
-
-    fn linked(&self, number: u32) -> Timestamp {
-        self.slots.get(number as usize).map_or(Timestamp::ZERO, |slot| slot.linked)
     }
 
     fn evict(&mut self) -> Option<Flow> {

@@ -31,6 +31,30 @@ fn flows_expire_when_their_kind_has_been_idle() {
     assert!(table.is_empty() && table.next_expiry().is_none());
 }
 
+/// A flow that was seen again right after it came to its place must not wait for those that come
+/// later.
+#[test]
+fn a_flow_seen_twice_at_once_expires_when_it_ought_to() {
+    let mut table = FlowTable::new(10, Some(IdleTimeouts::default()));
+    let millis = |ms: u64| Timestamp::from_micros(ms * 1000);
+    let see = |table: &mut FlowTable, id, at| {
+        table.get_mut(id).unwrap().last_seen = at;
+        table.touch(id, at);
+    };
+    let (first, _) = table.insert(flow(Transport::Udp, 1, 0));
+    let (second, _) = table.insert(flow(Transport::Udp, 2, 0));
+    see(&mut table, first, millis(900));
+    see(&mut table, second, millis(100));
+    // Comes while the others are silent, and would have let them wait for itself.
+    table.insert(flow(Transport::Udp, 3, 29));
+    assert_eq!(table.next_expiry(), Some(millis(30_900)));
+    assert!(table.pop_expired(millis(30_899)).is_none(), "the second waits, less than a second");
+    assert_eq!(table.pop_expired(millis(30_900)).unwrap().ends()[0].port, 1);
+    assert_eq!(table.pop_expired(millis(30_900)).unwrap().ends()[0].port, 2);
+    assert!(table.pop_expired(millis(58_999)).is_none());
+    assert_eq!(table.pop_expired(millis(59_000)).unwrap().ends()[0].port, 3);
+}
+
 #[test]
 fn a_full_table_gives_up_what_matters_least() {
     let mut table = FlowTable::new(4, None);

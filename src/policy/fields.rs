@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
-use super::risk::risks;
+use super::risk::{Score, risks};
 use super::view::View;
 use crate::app::Basis;
 use crate::criteria::{Field, FieldId, Kind, Schema, Value, Vocabulary};
@@ -336,15 +336,22 @@ fields! {
             let seen = view.detail(|detail| matches!(detail, Detail::TlsSubjectDn(_)).then_some(()));
             test(Value::Flag(seen.is_some()))
         });
-    "smtp_tls" [] Kind::Flag, "the SMTP dialogue went over to TLS", None;
+    "smtp_tls" [] Kind::Flag, "the SMTP dialogue went over to TLS",
+        Some(|view, test| {
+            let seen = view.detail(|detail| matches!(detail, Detail::SmtpTls).then_some(()));
+            test(Value::Flag(seen.is_some()))
+        });
 
     // Risks.
     "risks" [] Kind::Name(Vocabulary::Risk),
         "risks that the facts show: unusual port; TLS without name, old, self-signed, weak",
         Some(|view, test| risks(view).any(|risk| test(Value::Id(risk.id))));
-    "ndpi_risk_score" [] Kind::Number, "sum of the risks' scores", None;
-    "ndpi_risk_client" [] Kind::Number, "the client's part of it", None;
-    "ndpi_risk_server" [] Kind::Number, "the server's part of it", None;
+    "ndpi_risk_score" [] Kind::Number, "sum of the risks' scores",
+        Some(|view, test| test(Value::Number(Score::of(view).total().into())));
+    "ndpi_risk_client" [] Kind::Number, "the client's part of it",
+        Some(|view, test| test(Value::Number(Score::of(view).client.into())));
+    "ndpi_risk_server" [] Kind::Number, "the server's part of it",
+        Some(|view, test| test(Value::Number(Score::of(view).server.into())));
 
     // Conntrack.
     Connection "conntrack_id" ["ct_id"] Kind::Number, "number of the kernel's flow entry",

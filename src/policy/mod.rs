@@ -12,7 +12,7 @@ mod view;
 pub use explain::{Decisive, Explained};
 pub use fields::schema;
 pub use names::{Vocabularies, protocols};
-pub use risk::{RISKS, Risk, risks};
+pub use risk::{RISKS, Risk, Score, risks};
 pub use schedule::{DAYS, Inside, Schedule, Window};
 pub use timetable::Timetable;
 pub use upkeep::{Upkeep, changing_fields};

@@ -11,7 +11,40 @@ pub struct Risk {
     pub id: u32,
     /// Its name.
     pub name: &'static str,
+    /// What it weighs.
+    pub score: Score,
     shows: fn(&View<'_>) -> bool,
+}
+
+/// How much a risk weighs, split between those who can do something about it: the numbers of nDPI
+/// (`ndpi_known_risks` and `ndpi_risk2score` in its sources), where a client's part of 90 % says that
+/// it need not have agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Score {
+    /// The client's part.
+    pub client: u16,
+    /// The server's part.
+    pub server: u16,
+}
+
+impl Score {
+    /// Of a risk that weighs 50, half and half.
+    const MEDIUM: Score = Score { client: 25, server: 25 };
+    /// Of a risk that weighs 100, nearly all of it the client's.
+    const HIGH: Score = Score { client: 90, server: 10 };
+
+    /// The sum over the risks that a flow shows.
+    pub fn of(view: &View<'_>) -> Score {
+        risks(view).fold(Score::default(), |sum, risk| Score {
+            client: sum.client.saturating_add(risk.score.client),
+            server: sum.server.saturating_add(risk.score.server),
+        })
+    }
+
+    /// Both parts together.
+    pub const fn total(self) -> u16 {
+        self.client.saturating_add(self.server)
+    }
 }
 
 /// TLS 1.1. RFC 8996 forbids it and what came before.
@@ -47,11 +80,16 @@ const WEAK_CIPHERS: &[(u16, u16)] = &[
 
 /// Every risk that can be told.
 pub static RISKS: &[Risk] = &[
-    Risk { id: 16, name: "Known Protocol on Non-standard Port", shows: is_off_port },
-    Risk { id: 35, name: "TLS SNI Extension Not Found", shows: lacks_sni },
-    Risk { id: 36, name: "Obsolete TLS (v1.1 or older)", shows: is_obsolete },
-    Risk { id: 37, name: "Self-signed Certificate", shows: is_self_signed },
-    Risk { id: 41, name: "Weak TLS Cipher", shows: is_weak },
+    Risk {
+        id: 16,
+        name: "Known Protocol on Non-standard Port",
+        score: Score::MEDIUM,
+        shows: is_off_port,
+    },
+    Risk { id: 35, name: "TLS SNI Extension Not Found", score: Score::MEDIUM, shows: lacks_sni },
+    Risk { id: 36, name: "Obsolete TLS (v1.1 or older)", score: Score::HIGH, shows: is_obsolete },
+    Risk { id: 37, name: "Self-signed Certificate", score: Score::HIGH, shows: is_self_signed },
+    Risk { id: 41, name: "Weak TLS Cipher", score: Score::HIGH, shows: is_weak },
 ];
 
 /// The risks that a flow shows.

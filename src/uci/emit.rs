@@ -1,6 +1,9 @@
 //! From a setup to the JSON that the daemon reads.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+
+use crate::json::put;
+use crate::object;
 
 use super::model::{Home, Mark, OwnSet, Privacy, Rule, Schedule, Setup, Telemetry};
 
@@ -12,50 +15,50 @@ fn hex(number: u32) -> String {
 }
 
 fn mark(mark: Mark) -> Value {
-    json!({ "target_type": "ctmark", "mark": hex(mark.value), "mask": hex(mark.mask) })
+    object! { "target_type": "ctmark", "mark": hex(mark.value), "mask": hex(mark.mask) }
 }
 
 /// Elements of it stay for their whole time behind the last flow: what is remembered is the use.
 fn own_set(set: &OwnSet, home: &Home) -> Option<(String, Value)> {
     let life = |max: &str| {
         let mut object = Map::new();
-        object.insert("set_name".into(), set.name.clone().into());
-        object.insert("set_family".into(), set.family.into());
-        object.insert(max.into(), set.maxelem.into());
-        object.insert("ttl".into(), set.timeout.into());
-        object.insert("linger".into(), set.timeout.into());
+        put(&mut object, "set_name", &set.name);
+        put(&mut object, "set_family", &set.family);
+        put(&mut object, max, &set.maxelem);
+        put(&mut object, "ttl", &set.timeout);
+        put(&mut object, "linger", &set.timeout);
         object
     };
     let (name, mut object) = match home {
         Home::Ipset => {
             let mut object = life("max_elements");
-            object.insert("target_type".into(), "ipset".into());
-            object.insert("type".into(), set.key.ipset()?.into());
+            put(&mut object, "target_type", &"ipset");
+            put(&mut object, "type", &set.key.ipset()?);
             // Nobody else makes it; rules of the user's keep it from being destroyed.
-            object.insert("managed".into(), true.into());
+            put(&mut object, "managed", &true);
             ("ipset", object)
         }
         Home::Nft(table) => {
             let mut object = life("max_elements");
-            object.insert("target_type".into(), "nftset".into());
-            object.insert("table_name".into(), table.clone().into());
-            object.insert("type".into(), json!(set.key.nft()));
+            put(&mut object, "target_type", &"nftset");
+            put(&mut object, "table_name", &table);
+            put(&mut object, "type", &set.key.nft());
             ("nft", object)
         }
     };
-    object.insert("flush_on_destroy".into(), true.into());
+    put(&mut object, "flush_on_destroy", &true);
     Some((format!("{name}.{}", set.name), Value::Object(object)))
 }
 
 fn window(schedule: &Schedule) -> Value {
     let mut window = Map::new();
     if !schedule.days.is_empty() {
-        window.insert("day".into(), json!(schedule.days));
+        put(&mut window, "day", &schedule.days);
     }
-    window.insert("time_start".into(), schedule.start.clone().into());
-    window.insert("time_end".into(), schedule.end.clone().into());
+    put(&mut window, "time_start", &schedule.start);
+    put(&mut window, "time_end", &schedule.end);
     let policy = if schedule.inverse { "exclusive" } else { "inclusive" };
-    window.insert("policy".into(), policy.into());
+    put(&mut window, "policy", &policy);
     Value::Object(window)
 }
 
@@ -72,7 +75,7 @@ impl Telemetry {
         let mut object = Map::new();
         object.extend(self.interval.map(|seconds| ("interval".to_owned(), seconds.into())));
         if !self.records.is_empty() {
-            object.insert("records".into(), json!(self.records));
+            put(&mut object, "records", &self.records);
         }
         Value::Object(object)
     }
@@ -100,26 +103,26 @@ impl Setup {
     /// The configuration. Rules that are off are not in it: their sets are not wanted.
     pub fn json(&self) -> Value {
         let mut root = Map::new();
-        root.insert("version".into(), 1.into());
-        root.insert("target_globals".into(), json!({ "adopt": self.globals.adopt }));
+        put(&mut root, "version", &1_u8);
+        put(&mut root, "target_globals", &object! { "adopt": self.globals.adopt });
         let interfaces = self.interfaces.iter().map(|(device, role)| {
             let words = crate::interface::Role::WORDS;
             let role =
                 words.iter().find(|(_, known)| known == role).map_or("lan", |(word, _)| word);
-            (device.clone(), json!({ "role": role }))
+            (device.clone(), object! { "role": role })
         });
         let interfaces: Map<String, Value> = interfaces.collect();
         if !interfaces.is_empty() {
-            root.insert("interfaces".into(), Value::Object(interfaces));
+            put(&mut root, "interfaces", &Value::Object(interfaces));
         }
         if !self.globals.local_networks.is_empty() {
-            root.insert("local_networks".into(), json!(self.globals.local_networks));
+            put(&mut root, "local_networks", &self.globals.local_networks);
         }
         if let Some(zone) = &self.globals.timezone {
-            root.insert("timezone".into(), zone.clone().into());
+            put(&mut root, "timezone", &zone);
         }
         if let Some(flows_max) = self.globals.flows_max {
-            root.insert("flows_max".into(), flows_max.into());
+            put(&mut root, "flows_max", &flows_max);
         }
         if let Some(telemetry) = &self.globals.telemetry {
             root.insert("telemetry".into(), telemetry.json());
@@ -128,15 +131,15 @@ impl Setup {
             root.insert("privacy".into(), self.globals.privacy.json());
         }
         let exemptions: Vec<&str> = self.exemptions.iter().map(|one| one.0.as_str()).collect();
-        root.insert("exemptions".into(), json!(exemptions));
+        put(&mut root, "exemptions", &exemptions);
         let mut targets = Map::new();
         let mut actions = Map::new();
         for rule in self.active() {
             let action = self.action(rule, &mut targets);
             actions.insert(rule.name.clone(), action);
         }
-        root.insert("targets".into(), Value::Object(targets));
-        root.insert("actions".into(), Value::Object(actions));
+        put(&mut root, "targets", &Value::Object(targets));
+        put(&mut root, "actions", &Value::Object(actions));
         Value::Object(root)
     }
 
@@ -169,30 +172,30 @@ impl Setup {
             name(format!("memory.{}", rule.id), self.memory(rule));
         }
         if rule.log {
-            name("log".to_owned(), json!({ "target_type": "sink", "sink": "syslog" }));
+            name("log".to_owned(), object! { "target_type": "sink", "sink": "syslog" });
         }
         if rule.kill {
-            name("kill".to_owned(), json!({ "target_type": "kill" }));
+            name("kill".to_owned(), object! { "target_type": "kill" });
         }
         let mut action = Map::new();
         if let Some(interface) = &rule.interface {
-            action.insert("interface".into(), interface.clone().into());
+            put(&mut action, "interface", &interface);
         }
-        action.insert("criteria".into(), json!(rule.criteria));
-        action.insert("targets".into(), Value::Array(names));
+        put(&mut action, "criteria", &rule.criteria);
+        put(&mut action, "targets", &Value::Array(names));
         if !rule.exemptions.is_empty() {
-            action.insert("exemptions".into(), json!(rule.exemptions));
+            put(&mut action, "exemptions", &rule.exemptions);
         }
         if rule.priority != 0 {
-            action.insert("priority".into(), rule.priority.into());
+            put(&mut action, "priority", &rule.priority);
         }
         if rule.halt {
-            action.insert("halt_on_match".into(), true.into());
+            put(&mut action, "halt_on_match", &true);
         }
         let schedules = rule.schedules.iter().filter_map(|number| self.schedules.get(*number));
         let windows: Vec<Value> = schedules.map(window).collect();
         if !windows.is_empty() {
-            action.insert("time_of_day".into(), Value::Array(windows));
+            put(&mut action, "time_of_day", &Value::Array(windows));
         }
         Value::Object(action)
     }
@@ -201,20 +204,20 @@ impl Setup {
     /// has hours of its own forgets with the last flow, or it would act outside of them.
     fn memory(&self, rule: &Rule) -> Value {
         let linger = if rule.schedules.is_empty() { self.globals.timeout } else { 0 };
-        let mut set = json!({
+        let mut set = object! {
             "set_name": rule.memory(), "max_elements": self.globals.maxelem,
             "ttl": self.globals.timeout, "linger": linger,
-        });
+        };
         let home = if self.globals.backend.has_nft() {
-            json!({
+            object! {
                 "target_type": "nftset", "table_name": TABLE,
                 "type": ["other_addr", "ip_proto", "other_port", "local_addr"],
-            })
+            }
         } else {
-            json!({
+            object! {
                 "target_type": "ipset", "type": "hash:ip,port,ip",
                 "managed": true, "flush_on_destroy": true,
-            })
+            }
         };
         if let (Value::Object(set), Value::Object(home)) = (&mut set, home) {
             set.extend(home);

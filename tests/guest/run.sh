@@ -4,6 +4,9 @@
 #
 #   tests/guest/run.sh [FOLDER]     FOLDER: where the kernel's package is unpacked and kept
 #
+# GUEST_SCRIPT=oracle.sh runs that of this folder instead of inside.sh, with $NFA as its argument:
+# the differential tests, for the set types that the kernel at hand lacks.
+#
 # Needs qemu-system-x86, busybox, kmod, cpio, python3, nftables and iproute2; the kernel's package is
 # fetched by apt-get. nfa is $NFA, else target/release/nfa, else target/debug/nfa.
 set -euo pipefail
@@ -13,6 +16,7 @@ for tool in qemu-system-x86_64 busybox depmod cpio; do
   command -v "$tool" >/dev/null || { echo "skipped: no $tool"; exit 77; }
 done
 nfa=${NFA:-}
+script=${GUEST_SCRIPT:-inside.sh}
 for choice in "$root/target/release/nfa" "$root/target/debug/nfa"; do
   [ -n "$nfa" ] || [ ! -x "$choice" ] || nfa=$choice
 done
@@ -56,8 +60,8 @@ for each in proc sys dev run tmp; do /bin/busybox mkdir -p "/new/\$each"; done
 /bin/busybox mkdir -p /new/lib/modules /new/run/modules
 /bin/busybox mount -o bind "/below$folder/kernel/lib/modules" /new/usr/lib/modules 2>/dev/null ||
   /bin/busybox mount -o bind "/below$folder/kernel/lib/modules" /new/lib/modules
-/bin/busybox chroot /new /bin/bash "$root/tests/guest/inside.sh" "$nfa"
-echo "inside.sh ended with \$?"
+/bin/busybox chroot /new /bin/bash "$root/tests/guest/$script" "$nfa"
+echo "$script ended with \$?"
 /bin/busybox poweroff -f
 END
 chmod +x start/init
@@ -69,4 +73,4 @@ timeout 900 qemu-system-x86_64 -accel "$accel" -cpu max -smp 2 -m 768 -nographic
   -append "console=ttyS0 quiet loglevel=3 panic=-1" \
   -virtfs local,path=/,mount_tag=files,security_model=none,readonly=on,multidevs=remap \
   </dev/null | tee guest.log
-grep -q "inside.sh ended with 0" guest.log
+grep -q "$script ended with 0" guest.log

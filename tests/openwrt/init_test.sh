@@ -226,11 +226,22 @@ a_jail_is_used_where_there_is_one() {
 	printf '#!/bin/sh\n' >"$IPKG_INSTROOT/sbin/ujail"
 	chmod +x "$IPKG_INSTROOT/sbin/ujail"
 	: >"$IPKG_INSTROOT/etc/capabilities/nfa.json"
+	: >"$IPKG_INSTROOT/etc/passwd"
 	start
 	rm -r "$IPKG_INSTROOT/sbin"
 	has "jail nfa log procfs" "$LOG" && has "param capabilities /etc/capabilities/nfa.json" "$LOG" &&
-		has "param no_new_privs 1" "$LOG" && has "mount rw $RUN" "$LOG" &&
-		has "mount /sys/class/net" "$LOG"
+		has "param no_new_privs 1" "$LOG" && has "mount $RUN" "$LOG" &&
+		has "mount rw $RUN/own" "$LOG" && has "mount /sys/class/net" "$LOG" &&
+		has "param more command --socket $RUN/own/nfa.sock" "$LOG" &&
+		[ "$(readlink "$RUN.sock")" = "$RUN/own/nfa.sock" ] && lacks "user nfa" "$LOG"
+}
+
+without_a_jail_the_daemon_leaves_root_by_itself() {
+	mkdir -p "$IPKG_INSTROOT/etc"
+	echo 'nfa:x:453:453:nfa:/var/run/nfa:/bin/false' >"$IPKG_INSTROOT/etc/passwd"
+	start
+	rm "$IPKG_INSTROOT/etc/passwd"
+	has "param more command --user nfa" "$LOG" && lacks "jail" "$LOG" && [ ! -e "$RUN.sock" ]
 }
 
 without_firewall4_sets_are_ipsets() {
@@ -267,6 +278,7 @@ check_and_rules_are_for_people() {
 	config
 	check >"$WORK/out" && has "no mistakes" "$WORK/out" || return 1
 	rules >"$WORK/out" && has "table inet nfa" "$WORK/out" || return 1
+	rules --format iptables >"$WORK/out" && has "iptables -w -t mangle" "$WORK/out" || return 1
 	for command in check rules devices apps flows sets search; do
 		case "$EXTRA " in
 			*" $command "*) ;;
@@ -283,6 +295,7 @@ for test in disabled_does_nothing absent_means_disabled start_brings_all_in_orde
 	a_reload_signals_only_what_runs rules_that_nft_refuses_are_not_loaded \
 	another_device_is_told_to_the_daemon an_interface_that_is_down_is_waited_for \
 	ways_come_and_go offloading_is_seen_and_said a_jail_is_used_where_there_is_one \
+	without_a_jail_the_daemon_leaves_root_by_itself \
 	without_firewall4_sets_are_ipsets stop_leaves_nothing disabling_leaves_nothing \
 	check_and_rules_are_for_people; do
 	run "$test"

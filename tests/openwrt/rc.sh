@@ -76,6 +76,10 @@ procd_set_param() {
 	note "param $*"
 }
 
+procd_append_param() {
+	note "param more $*"
+}
+
 procd_close_instance() {
 	note "instance done"
 }

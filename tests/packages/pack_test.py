@@ -249,11 +249,11 @@ class Both(Sample):
                 "www/luci-static/resources/view/nfa/status.js",
             ],
         )
-        self.assertIn(b"\nDepends: luci-base, nfa\n", control["control"][1])
+        self.assertIn(b"\nDepends: luci-base, nfa, ucode-mod-socket\n", control["control"][1])
         self.assertIn(b"\nArchitecture: all\n", control["control"][1])
         info = apk_dump.read(adb.make(package))[0]["info"]
         self.assertEqual(info["arch"], "noarch")
-        self.assertEqual(info["depends"], [{"name": "luci-base"}, {"name": "nfa"}])
+        self.assertEqual(info["depends"], [{"name": "luci-base"}, {"name": "nfa"}, {"name": "ucode-mod-socket"}])
 
     def test_the_repository_as_it_is(self):
         with tempfile.TemporaryDirectory() as out:

@@ -224,6 +224,13 @@ impl Rig {
         self.adopt();
     }
 
+    pub fn keep_inherited(&mut self) {
+        let (sets, strangers, told) = (self.engine.sets(), self.engine.strangers(), &mut self.told);
+        if self.keeper.has_inherited(self.now) {
+            self.keeper.keep_inherited(sets, strangers, self.now, |line| told.push(line));
+        }
+    }
+
     pub fn reload(&mut self, configuration: &str) {
         let (mut config, catalogue) = (parse(configuration), Arc::new(catalogue()));
         let told = &mut self.told;

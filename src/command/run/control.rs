@@ -1,9 +1,13 @@
 //! What the daemon tells of itself through the control socket.
 
-use nfa::control::{self, Health, Method, Refusal, Request, Rights, Sample, SetHealth, Usage};
+use nfa::control::{
+    self, Health, Method, Moment, Refusal, Request, Rights, Sample, SetHealth, Usage,
+};
+use nfa::engine::{By, Volume};
+use nfa::object;
 use nfa::sys;
 use nfa::time::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Daemon, FlowFilter, Keeper};
 
@@ -15,12 +19,17 @@ impl Daemon {
         self.control = Some(server);
     }
 
-    /// What is to be done about once a second.
-    pub(super) fn tick_control(&mut self, now: Timestamp) {
+    /// Makes the socket, if there is none; drops clients that are too slow.
+    pub(super) fn open_control(&mut self) {
         let log = &mut self.log;
         if let Some(server) = &mut self.control {
-            server.tick(now, |line| log.write(super::Level::Warning, &line));
+            server.tick(sys::monotonic(), |line| log.write(super::Level::Warning, &line));
         }
+    }
+
+    /// What is to be done about once a second.
+    pub(super) fn tick_control(&mut self, now: Timestamp) {
+        self.open_control();
         if self.rates.is_due(now) {
             let counters = self.engine.counters();
             // Only differences count, so the low half is enough.
@@ -28,6 +37,13 @@ impl Daemon {
             let packets = counters.packets.wrapping_add(filtered);
             let cpu_centis = Usage::own().cpu_centis;
             self.rates.push(Sample { at: now, packets, flows: counters.flows, cpu_centis });
+        }
+        if self.rates.is_moment(now) {
+            let mut total = Volume::default();
+            let shares = self.engine.shares(By::Protocol);
+            shares.iter().for_each(|(_, volume)| total.add(volume));
+            let flows = self.engine.flows().len();
+            self.rates.remember(Moment { at: now, bytes: total.bytes, flows });
         }
     }
 
@@ -62,7 +78,7 @@ impl Daemon {
             let interfaces = self.interfaces();
             let told = control::answer(&findings, &self.engine, now, &self.health(interfaces))?;
             let found = told.get("config").cloned().unwrap_or_default();
-            return Ok(json!({"in_force": !self.findings.failed, "config": found}));
+            return Ok(object! {"in_force": !self.findings.failed, "config": found});
         }
         let interfaces = self.interfaces();
         let health = self.health(interfaces);
@@ -107,6 +123,7 @@ impl Daemon {
             has_netfilter: self.keeper.is_some(),
             refused: self.keeper.as_ref().map_or(0, Keeper::failures),
             journal: &self.log.journal,
+            lost: self.losses.counters(),
         }
     }
 }

@@ -303,6 +303,7 @@ pub(super) fn describe(request: &Message<'_>, key_type: u32) -> (Operation, Stri
 /// See [`super::read_anything`].
 pub(super) fn read_anything(message: &Message<'_>, found: &mut Vec<String>) {
     found.extend(event::parse(message, 0).map(|event| format!("{event:?}")));
+    found.extend(shape::table_name(message).map(|table| table.to_string()));
     let info = SetInfo::parse(message);
     let key_type = info.as_ref().map_or(0, |info| info.key_type);
     let shape = SetShape { fields: Field::ALL.to_vec(), timeout: None, size: None };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use super::{Keeper, State, ipset, nft};
-use crate::effect::{Live, SetId};
+use crate::effect::{Element, Live, SetId};
 use crate::netlink::{Client, Error, ipset as kernel_ipset, nftables};
 use crate::target::set::{Home, SetSpec, Sets};
 use crate::time::Timestamp;
@@ -14,13 +14,43 @@ use crate::time::Timestamp;
 /// taken to be alive.
 const GRACE: Duration = Duration::from_secs(300);
 /// Most elements kept in mind, of about 100 bytes each; what is beyond stays in its set.
-const LEFTOVERS_MAX: usize = 16_384;
+pub(super) const MEMBERS_MAX: usize = 16_384;
 
 /// An element as its kind of set has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Leftover {
+pub(super) enum Leftover {
     Ipset(kernel_ipset::Entry),
     Nft(nftables::Key),
+}
+
+impl Leftover {
+    /// An element of ours as that.
+    pub fn of(spec: &SetSpec, element: &Element) -> Option<Self> {
+        match spec.home {
+            Home::Ipset => ipset::entry_of(element).map(Leftover::Ipset),
+            Home::Nft(_) => nft::key_of(element).map(Leftover::Nft),
+        }
+    }
+}
+
+/// Shows `each` what is in a set, and what the kernel's clock for it says.
+pub(super) fn each_member(
+    client: &mut Client,
+    spec: &SetSpec,
+    mut each: impl FnMut(Leftover, Option<Duration>),
+) -> Result<(), Error> {
+    match &spec.home {
+        Home::Ipset => kernel_ipset::dump(client, &spec.name, |member| {
+            each(Leftover::Ipset(member.entry), member.timeout);
+        }),
+        Home::Nft(_) => {
+            let Some(set) = nft::name(spec) else { return Ok(()) };
+            let info = nftables::set(client, &set)?;
+            nftables::elements(client, &info, |element| {
+                each(Leftover::Nft(element.key), element.left);
+            })
+        }
+    }
 }
 
 /// What was found in sets when they were taken over, by set, and when it goes: none until the
@@ -35,26 +65,14 @@ impl Leftovers {
             return Ok(());
         }
         let known: usize = self.0.values().map(|(_, found)| found.len()).sum();
-        let room = LEFTOVERS_MAX.saturating_sub(known);
+        let room = MEMBERS_MAX.saturating_sub(known);
         let mut found = Vec::new();
-        let mut put = |leftover, timeout: Option<Duration>| {
+        each_member(client, spec, |leftover, timeout| {
             // One that has a clock is not of nfa's making, and needs no help.
             if timeout.unwrap_or_default().is_zero() && found.len() < room {
                 found.push(leftover);
             }
-        };
-        match &spec.home {
-            Home::Ipset => kernel_ipset::dump(client, &spec.name, |member| {
-                put(Leftover::Ipset(member.entry), member.timeout);
-            })?,
-            Home::Nft(_) => {
-                let Some(set) = nft::name(spec) else { return Ok(()) };
-                let info = nftables::set(client, &set)?;
-                nftables::elements(client, &info, |element| {
-                    put(Leftover::Nft(element.key), element.left);
-                })?;
-            }
-        }
+        })?;
         if !found.is_empty() {
             self.0.insert(id, (None, found));
         }
@@ -90,14 +108,8 @@ impl Keeper {
                 continue; // it went, and what was in it with it
             }
             let of_set = elements.clone().filter(|live| live.set == id);
-            let wanted: HashSet<Leftover> = match &spec.home {
-                Home::Ipset => of_set
-                    .filter_map(|live| ipset::entry_of(live.element).map(Leftover::Ipset))
-                    .collect(),
-                Home::Nft(_) => {
-                    of_set.filter_map(|live| nft::key_of(live.element).map(Leftover::Nft)).collect()
-                }
-            };
+            let wanted: HashSet<Leftover> =
+                of_set.filter_map(|live| Leftover::of(spec, live.element)).collect();
             self.batch.set_tag(id.0.into());
             let mut removed = 0u32;
             for leftover in found.iter().filter(|leftover| !wanted.contains(leftover)) {

@@ -2,6 +2,7 @@
 //! others took out, changes connections, counts errors.
 
 mod conntrack;
+mod inherited;
 mod ipset;
 mod lacks;
 mod leftovers;
@@ -19,6 +20,7 @@ use crate::effect::{Accounts, Effect, FiveTuple, Live, SetId, Tracked};
 use crate::netlink::{Batch, Client, Error, Failure, ipset as kernel_ipset};
 use crate::time::Timestamp;
 use conntrack::Connections;
+use inherited::Inherited;
 use lacks::Lacks;
 use leftovers::Leftovers;
 use newcomers::Newcomers;
@@ -76,9 +78,12 @@ pub struct Keeper {
     connections: Connections,
     newcomers: Newcomers,
     leftovers: Leftovers,
+    inherited: Inherited,
     failures: Tallies,
     lacks: Lacks,
     search: Search,
+    /// Times that events of connections were lost; wraps.
+    overruns: u32,
 }
 
 impl Keeper {
@@ -95,9 +100,11 @@ impl Keeper {
             connections: Connections::default(),
             newcomers: Newcomers::default(),
             leftovers: Leftovers::default(),
+            inherited: Inherited::default(),
             failures: Tallies::default(),
             lacks: Lacks::default(),
             search: Search::default(),
+            overruns: 0,
         })
     }
 
@@ -127,7 +134,9 @@ impl Keeper {
                 if spec.skbinfo && !matches!(state, State::Ready(Kept { skbinfo: true, .. })) {
                     tell(format!("{spec} was made without skbinfo: its elements carry no mark"));
                 }
-                if let Err(error) = self.leftovers.find(&mut self.client, id, spec) {
+                let found = self.leftovers.find(&mut self.client, id, spec);
+                let found = found.and(self.inherited.find(&mut self.client, id, spec));
+                if let Err(error) = found {
                     tell(error.to_string());
                 }
                 let emptied = if spec.flush_on_create { self.flush(spec) } else { Ok(()) };
@@ -149,6 +158,7 @@ impl Keeper {
         for id in unwanted {
             self.states.remove(&id);
             self.leftovers.forget(id);
+            self.inherited.forget(id);
             self.failures.forget(id.0.into());
             let Some(spec) = sets.get(id).filter(|spec| spec.managed) else { continue };
             let destroyed = match spec.home {
@@ -376,6 +386,12 @@ impl Keeper {
             Some(State::Missing) | None => Standing::Missing,
         };
         (standing, self.failures.of(id.0.into()))
+    }
+
+    /// Times that the kernel had no room for events of sets or connections; wraps. All that they
+    /// may have told of was looked at anew.
+    pub const fn overruns(&self) -> u32 {
+        self.overruns.wrapping_add(self.watch.overruns())
     }
 
     /// Changes that the kernel refused.

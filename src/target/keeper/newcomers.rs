@@ -88,7 +88,10 @@ impl Keeper {
         });
         match result {
             Ok(()) => {}
-            Err(error) if error.cause == Cause::Overrun => each(Newcomer::Any),
+            Err(error) if error.cause == Cause::Overrun => {
+                self.overruns = self.overruns.wrapping_add(1);
+                each(Newcomer::Any);
+            }
             Err(error) => self.failures.note(CONNECTIONS, &error, now, tell),
         }
     }

@@ -31,6 +31,8 @@ pub(super) struct Watch {
     /// Number of the ruleset's state that the newest event told.
     seen: Option<u32>,
     checked_at: Timestamp,
+    /// Times that events were lost; wraps.
+    overruns: u32,
 }
 
 impl Watch {
@@ -47,6 +49,11 @@ impl Watch {
     /// What is to be polled for reading.
     pub const fn client(&self) -> Option<&Client> {
         self.client.as_ref()
+    }
+
+    /// Times that events were lost.
+    pub const fn overruns(&self) -> u32 {
+        self.overruns
     }
 
     /// A set was made anew here.
@@ -91,6 +98,7 @@ impl Watch {
         let result = match result {
             Err(error) if error.cause == Cause::Overrun => {
                 turnover = true;
+                self.overruns = self.overruns.wrapping_add(1);
                 touched(&|_, _| true); // whatever it was, a look at all of them finds it
                 Ok(())
             }
@@ -165,7 +173,7 @@ pub(super) fn doubts(client: &mut Client, spec: &SetSpec) -> Option<String> {
     differs.then(|| format!("{}: filled as it is", mismatch(spec, &info, &shape)))
 }
 
-/// Queues the addition of an element; one that is there keeps its clock.
+/// Queues the addition of an element; one that is there keeps its clock, unless it is to have none.
 pub(super) fn add(
     batch: &mut Batch,
     spec: &SetSpec,
@@ -173,7 +181,11 @@ pub(super) fn add(
     kept: Kept,
 ) -> Result<(), Error> {
     let (Some((set, _)), Some(key)) = (named(spec), key_of(live.element)) else { return Ok(()) };
-    nftables::add(batch, &set, &key, kept.timeouts.then(|| live.timeout.unwrap_or_default()))
+    match (kept.timeouts, live.timeout) {
+        (true, None) => nftables::refresh(batch, &set, &key, Some(Duration::ZERO)),
+        (true, timeout) => nftables::add(batch, &set, &key, timeout),
+        (false, _) => nftables::add(batch, &set, &key, None),
+    }
 }
 
 /// Queues the renewal of an element's clock.

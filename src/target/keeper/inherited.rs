@@ -1,0 +1,146 @@
+//! Elements with a clock that an earlier run left in sets: while a flow that was picked up in its middle,
+//! so that nobody can tell what it matched, shows that it goes on, its element's clock is wound
+//! again. Of the others the kernel's clock takes care.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use foldhash::quality::RandomState;
+
+use super::leftovers::{Leftover, MEMBERS_MAX, each_member};
+use super::{Keeper, State, ipset, nft};
+use crate::effect::{Hit, Live, SetId};
+use crate::netlink::{Client, Error};
+use crate::target::set::{Home, SetSpec, Sets};
+use crate::time::Timestamp;
+
+/// Between two looks at the flows: they go through the whole table.
+const INTERVAL_MOST: Duration = Duration::from_secs(5);
+
+/// An element of the earlier run.
+#[derive(Debug, Clone, Copy)]
+struct Heirloom {
+    /// What the kernel's clock said when it was found.
+    left: Duration,
+    /// When that runs out, and when it was last wound; from the first look on.
+    times: Option<(Timestamp, Timestamp)>,
+}
+
+/// All of them, by set. Empty once the clocks of all have run out.
+#[derive(Debug, Default)]
+pub(super) struct Inherited {
+    sets: BTreeMap<SetId, HashMap<Leftover, Heirloom, RandomState>>,
+    due: Option<Timestamp>,
+    /// Elements that were taken out at the start because the configuration wants it; wraps.
+    flushed: u32,
+}
+
+impl Inherited {
+    /// Reads what is in a set that this run has not filled yet; what is to be taken out is counted.
+    pub fn find(&mut self, client: &mut Client, id: SetId, spec: &SetSpec) -> Result<(), Error> {
+        if spec.flush_on_create {
+            let flushed = &mut self.flushed;
+            return each_member(client, spec, |_, _| *flushed = flushed.wrapping_add(1));
+        }
+        if spec.timeout.is_none() {
+            return Ok(());
+        }
+        let known: usize = self.sets.values().map(HashMap::len).sum();
+        let room = MEMBERS_MAX.saturating_sub(known);
+        let mut found = HashMap::default();
+        each_member(client, spec, |member, left| {
+            if let Some(left) = left.filter(|left| !left.is_zero() && found.len() < room) {
+                found.insert(member, Heirloom { left, times: None });
+            }
+        })?;
+        if !found.is_empty() {
+            self.sets.insert(id, found);
+        }
+        Ok(())
+    }
+
+    /// A set is kept no more.
+    pub fn forget(&mut self, id: SetId) {
+        self.sets.remove(&id);
+    }
+
+    /// Elements that were taken out at the start.
+    pub const fn flushed(&self) -> u32 {
+        self.flushed
+    }
+}
+
+impl Keeper {
+    /// Whether [`Keeper::keep_inherited`] has something to do.
+    pub fn has_inherited(&self, now: Timestamp) -> bool {
+        !self.inherited.sets.is_empty() && self.inherited.due.is_none_or(|due| due <= now)
+    }
+
+    /// Winds the clocks of elements that an earlier run left and whose flows go on. `strangers`: the
+    /// flows that may be such, and when each was last seen.
+    pub fn keep_inherited<'h>(
+        &mut self,
+        sets: &Sets,
+        strangers: impl Iterator<Item = (Hit<'h>, Timestamp)>,
+        now: Timestamp,
+        mut tell: impl FnMut(String),
+    ) {
+        let is_first = self.inherited.due.is_none();
+        let mut shortest = INTERVAL_MOST;
+        for (id, found) in &mut self.inherited.sets {
+            let Some(spec) = sets.get(*id) else { continue };
+            // Looked at four times in the life of an element, so that none is missed.
+            shortest = shortest.min(spec.timeout.unwrap_or(INTERVAL_MOST) / 4);
+            if is_first {
+                let count = found.len();
+                tell(format!("{spec}: {count} elements of an earlier run, kept while flows go on"));
+            }
+            for heirloom in found.values_mut() {
+                heirloom.times.get_or_insert((now.after(heirloom.left), now));
+            }
+        }
+        self.inherited.due = Some(now.after(shortest));
+        let mut inherited = std::mem::take(&mut self.inherited);
+        for (hit, last_seen) in strangers {
+            for (id, found) in &mut inherited.sets {
+                let Some(spec) = sets.get(*id) else { continue };
+                let (Some(&State::Ready(kept)), Some(timeout)) =
+                    (self.states.get(id), spec.timeout)
+                else {
+                    continue;
+                };
+                let Some(element) = spec.element(&hit) else { continue };
+                let Some(times) = Leftover::of(spec, &element)
+                    .and_then(|leftover| found.get_mut(&leftover))
+                    .and_then(|heirloom| heirloom.times.as_mut())
+                else {
+                    continue;
+                };
+                if last_seen <= times.1 {
+                    continue; // silent since
+                }
+                *times = (now.after(timeout), now);
+                self.batch.set_tag(id.0.into());
+                let live = Live { set: *id, element: &element, timeout: Some(timeout), skb: None };
+                let pushed = match spec.home {
+                    Home::Ipset => ipset::add(&mut self.batch, spec, &live, kept),
+                    Home::Nft(_) => nft::refresh(&mut self.batch, spec, &element, timeout, kept),
+                };
+                if let Err(error) = pushed {
+                    self.failures.note(id.0.into(), &error, now, &mut tell);
+                }
+            }
+        }
+        for found in inherited.sets.values_mut() {
+            found.retain(|_, heirloom| heirloom.times.is_none_or(|(until, _)| until > now));
+        }
+        inherited.sets.retain(|_, found| !found.is_empty());
+        self.inherited = inherited;
+        self.commit(now, tell);
+    }
+
+    /// Elements of an earlier run that were taken out at the start, as the configuration wants it.
+    pub const fn flushed(&self) -> u32 {
+        self.inherited.flushed()
+    }
+}
