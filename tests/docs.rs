@@ -91,7 +91,11 @@ fn commands_and_options_are_such() {
     let mut named = 0;
     // The reference has the help's own text.
     for (name, page) in pages().into_iter().filter(|(name, _)| name != "reference.md") {
-        for rest in page.split("`nfa ").skip(1).chain(page.split("\nnfa ").skip(1)) {
+        // In a sentence behind a backquote, in a block at the start of a line.
+        let blocks = blocks(&page);
+        let lines = blocks.iter().flat_map(|(_, body)| body.lines());
+        let typed = lines.filter_map(|line| line.strip_prefix("nfa "));
+        for rest in page.split("`nfa ").skip(1).chain(typed) {
             let command: String = rest.chars().take_while(char::is_ascii_lowercase).collect();
             let known =
                 help.lines().any(|line| line.trim_start().starts_with(&format!("{command} ")));
