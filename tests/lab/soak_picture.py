@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-WIDTH, LEFT, RIGHT, TOP = 860, 150, 20, 56
+WIDTH, LEFT, RIGHT, TOP = 860, 150, 32, 56
 PANEL, GAP = 84, 26
 # Title, unit, key of a sample, colour.
 PANELS = [
