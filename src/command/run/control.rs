@@ -1,7 +1,7 @@
 //! What the daemon tells of itself through the control socket.
 
 use nfa::control::{self, Health, Method, Refusal, Request, Rights, Sample, SetHealth, Usage};
-use nfa::object;
+use nfa::json::object;
 use nfa::sys;
 use nfa::time::Timestamp;
 use serde_json::Value;
