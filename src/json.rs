@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::spelling;
 
-pub use write::{ToJson, put};
+pub use write::{ToJson, object, put};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,8 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::facts::{Detail, Facts};
 use crate::flow::OtherType;
-use crate::json::put;
-use crate::object;
+use crate::json::{object, put};
 use crate::policy::{self, View};
 
 /// The `flow` object: metadata, and counters as they stand.

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::Path;
 
 use nfa::capture::FlowFilter;
+use nfa::json::object;
 use nfa::netlink::{Client, conntrack, ipset, nftables};
-use nfa::object;
 use nfa::sys;
 use serde_json::Value;
 

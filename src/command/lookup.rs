@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use nfa::app::{App, AppId, Catalogue, PatternIndex};
 use nfa::facts::host_name;
-use nfa::object;
+use nfa::json::object;
 use serde_json::Value;
 
 use super::options::{Options, UsageError};

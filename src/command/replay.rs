@@ -13,7 +13,7 @@ use nfa::effect::Effect;
 use nfa::engine::{Ended, Engine, Limits, Output, Reason};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
-use nfa::object;
+use nfa::json::object;
 use nfa::record;
 use nfa::sys;
 use nfa::time::Timestamp;

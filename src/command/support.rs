@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
+use nfa::json::object;
 use nfa::net::Mac;
-use nfa::object;
 use serde_json::{Map, Value};
 
 use super::ask::ask;

@@ -9,7 +9,7 @@ use super::request::{Client, FlowsQuery, Refusal, Sort};
 use super::{compile, unix_ms};
 use crate::engine::Engine;
 use crate::flow::{Flow, FlowId, Stage};
-use crate::object;
+use crate::json::object;
 use crate::policy::View;
 use crate::time::Timestamp;
 

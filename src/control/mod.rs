@@ -34,7 +34,7 @@ use serde_json::Value;
 
 use crate::criteria::{self, Criteria};
 use crate::engine::Engine;
-use crate::object;
+use crate::json::object;
 use crate::policy::{Vocabularies, schema};
 use crate::time::Timestamp;
 

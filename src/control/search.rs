@@ -12,8 +12,8 @@ use crate::app::Catalogue;
 use crate::effect::{Element, Part};
 use crate::engine::{Engine, Stay};
 use crate::flow::FlowId;
+use crate::json::object;
 use crate::net::Mac;
-use crate::object;
 use crate::policy::{View, protocols};
 use crate::time::Timestamp;
 

@@ -10,7 +10,7 @@ use super::top::{application_tag, protocol_name};
 use super::unix_ms;
 use crate::effect::SetId;
 use crate::engine::{Engine, Stay};
-use crate::object;
+use crate::json::object;
 use crate::target::{Home, SetSpec, Standing};
 use crate::time::Timestamp;
 

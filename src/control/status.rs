@@ -7,7 +7,7 @@ use super::request::TopBy;
 use super::{sets, top, unix_ms};
 use crate::engine::{By, Engine};
 use crate::interface::Role;
-use crate::object;
+use crate::json::object;
 use crate::time::Timestamp;
 
 /// Rows of each list of shares.

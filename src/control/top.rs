@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::flows::is_of;
 use super::request::{Client, TopBy};
 use crate::engine::{By, Engine, Share, Volume};
+use crate::json::object;
 use crate::net::Mac;
-use crate::object;
 use crate::policy::protocols;
 
 pub(super) fn answer(engine: &Engine, by: TopBy, client: Option<Client>, limit: usize) -> Value {

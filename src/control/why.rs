@@ -7,7 +7,7 @@ use crate::criteria::{Criteria, Tested};
 use crate::engine::{Engine, Explained};
 use crate::flow::{Flow, FlowId, FlowKey, Stage};
 use crate::interface::Role;
-use crate::object;
+use crate::json::object;
 use crate::policy::{Action, Obstacle, View};
 use crate::record;
 

@@ -21,14 +21,17 @@ pub fn put(object: &mut Map<String, Value>, key: &str, value: &dyn ToJson) {
 
 /// `object! { "key": value, ... }`: a JSON object. Values are what implements
 /// [`ToJson`](crate::json::ToJson), and are not taken.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! object {
+macro_rules! json_object {
     { $($key:literal : $value:expr),* $(,)? } => {{
         let mut object = ::serde_json::Map::new();
         $($crate::json::put(&mut object, $key, &$value);)*
         ::serde_json::Value::Object(object)
     }};
 }
+
+pub use json_object as object;
 
 macro_rules! from_copy {
     ($($kind:ty)*) => {
@@ -111,6 +114,7 @@ impl<T: ToJson> ToJson for Vec<T> {
 
 #[cfg(test)]
 mod tests {
+    use super::object;
     use serde_json::json;
 
     #[test]

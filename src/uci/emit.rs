@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::json::put;
-use crate::object;
+use crate::json::{object, put};
 
 use super::model::{Home, Mark, OwnSet, Privacy, Rule, Schedule, Setup, Telemetry};
 

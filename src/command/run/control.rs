@@ -4,7 +4,7 @@ use nfa::control::{
     self, Health, Method, Moment, Refusal, Request, Rights, Sample, SetHealth, Usage,
 };
 use nfa::engine::{By, Volume};
-use nfa::object;
+use nfa::json::object;
 use nfa::sys;
 use nfa::time::Timestamp;
 use serde_json::Value;
