@@ -134,7 +134,7 @@ fn long_work_shows_progress_on_a_terminal() {
     let one = fs::read(root().join("tests/pcap/dns.pcap")).unwrap();
     let (head, frames) = one.split_at(24);
     let path = std::env::temp_dir().join(format!("nfa-progress-{}.pcap", std::process::id()));
-    fs::write(&path, [head, &frames.repeat((120 << 20) / frames.len())].concat()).unwrap();
+    fs::write(&path, [head, &frames.repeat((400 << 20) / frames.len())].concat()).unwrap();
     let command = format!("{NFA} replay --quiet {}", path.display());
     let told = in_terminal(&command, &[]);
     fs::remove_file(&path).unwrap();
