@@ -19,23 +19,32 @@ fn each_of<'a, T>(
     prefix: &Prefix<'a>,
     question: &dyn Fn(&'a [u8]) -> Result<T, Stop>,
 ) -> Result<T, Stop> {
+    // Most flows have sent but one part when they are asked.
+    if let Some(part) = prefix.only().filter(|part| !part.is_empty()) {
+        return question(part);
+    }
     let mut no = Stop::NeedMore;
-    let mut ask = |part: &'a [u8]| {
-        let stop = match question(part) {
-            Ok(yes) => return Some(yes),
-            Err(stop) => stop,
-        };
-        if no == Stop::NeedMore {
-            no = stop;
+    if prefix.transport == Transport::Tcp {
+        for side in prefix.both() {
+            if side.is_empty() {
+                continue;
+            }
+            match question(side) {
+                Err(stop) if no == Stop::NeedMore => no = stop,
+                Err(_) => {}
+                yes => return yes,
+            }
         }
-        None
-    };
-    let yes = if prefix.transport == Transport::Tcp {
-        prefix.both().into_iter().filter(|side| !side.is_empty()).find_map(&mut ask)
     } else {
-        prefix.datagrams().map(|datagram| datagram.bytes).find_map(&mut ask)
-    };
-    yes.ok_or(no)
+        for datagram in prefix.datagrams() {
+            match question(datagram.bytes) {
+                Err(stop) if no == Stop::NeedMore => no = stop,
+                Err(_) => {}
+                yes => return yes,
+            }
+        }
+    }
+    Err(no)
 }
 
 /// The first yes of several questions about the same bytes. Without one, more is needed as long as

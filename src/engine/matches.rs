@@ -11,8 +11,6 @@ use crate::time::Timestamp;
 
 /// Matches that are kept, of about 150 bytes and a name each: what a person reads back.
 const MATCHES_MAX: usize = 256;
-/// Longest host name that is kept, in characters; DNS has no longer ones (RFC 1035, 2.3.4).
-const HOST_CHARS_MAX: usize = 253;
 
 /// A flow matched an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +63,7 @@ impl Matches {
             other: view.flow.other(),
             application: view.app().map_or(0, |app| app.id),
             protocol: view.protocol().map_or(0, |protocol| protocol.id.into()),
-            host: host.map(|host| host.chars().take(HOST_CHARS_MAX).collect()),
+            host: host.map(Into::into),
         });
     }
 }
