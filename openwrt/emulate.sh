@@ -17,7 +17,7 @@ cross_target=$PWD/target/cross
 test_programs=(--lib --test criteria --test effects --test crashes --test engine --test lists --test platform)
 corpus=${NFA_CORPUS:-../shared/corpus}
 sample_of=8 # each eighth capture: half a minute of emulation
-corpus_bytes_max=1M
+corpus_bytes_max=1024k # find rounds up: below 1M are only empty files
 only_replay=
 if [ "${1:-}" = --replay ]; then
   only_replay=1
@@ -56,6 +56,7 @@ sample=()
 if [ -d "$corpus" ]; then
   mapfile -t sample < <(find -L "$corpus" -type f -name '*.pcap*' -size "-$corpus_bytes_max" | LC_ALL=C sort | awk "NR % $sample_of == 0")
   say "${#sample[@]} captures of the corpus in $corpus"
+  [ "${#sample[@]}" -gt 0 ] || die "$corpus: no captures"
 else
   say "skipped: no corpus: its sample"
 fi
