@@ -25,7 +25,7 @@ machine() {
   case $1 in
     mipsel) triple=mipsel-unknown-linux-musl console=ttyS0 qemu=(qemu-system-mipsel -M malta -cpu 24Kc) ;;
     mips) triple=mips-unknown-linux-musl console=ttyS0 qemu=(qemu-system-mips -M malta -cpu 24Kc) ;;
-    armhf) triple=armv7-unknown-linux-musleabihf console=ttyAMA0 qemu=(qemu-system-arm -M virt,highmem=off -cpu cortex-a7) ;;
+    armhf) triple=armv7-unknown-linux-musleabihf console=ttyAMA0 qemu=(qemu-system-arm -M "virt,highmem=off" -cpu cortex-a7) ;;
     *) die "no machine $1: mipsel, armhf and mips there are" ;;
   esac
   qemu+=(-m 64)
