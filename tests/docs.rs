@@ -3,12 +3,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "rig/markdown.rs"]
+mod markdown;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
+
+use markdown::blocks;
 
 const NFA: &str = env!("CARGO_BIN_EXE_nfa");
 
@@ -34,18 +39,6 @@ fn scratch(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("nfa-docs-{name}-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     folder
-}
-
-/// Info string and text of each fenced block.
-fn blocks(page: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut lines = page.lines();
-    while let Some(line) = lines.next() {
-        let Some(kind) = line.strip_prefix("```") else { continue };
-        let body: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-        found.push((kind.to_owned(), format!("{}\n", body.join("\n"))));
-    }
-    found
 }
 
 /// Every page of docs/, with its name.
