@@ -215,8 +215,13 @@ impl Engine {
         frame_len: usize,
         out: &mut Output,
     ) -> bool {
-        let seen = self.table.see(glance, self.now.max(at));
-        seen.is_some_and(|seen| self.count(seen, at, glance, frame_len, out))
+        let Some(seen) = self.table.see(glance) else { return false };
+        let counted = self.count(seen, at, glance, frame_len, out);
+        if counted {
+            // Only now: its place in the list is told by when it was last seen.
+            self.table.keep_order(seen.0, self.now);
+        }
+        counted
     }
 
     #[inline(always)]

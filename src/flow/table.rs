@@ -238,14 +238,11 @@ impl FlowTable {
         self.slots.get_mut(place as usize)?.flow.as_mut()
     }
 
-    /// By its key; and moves it to the young end of its list if it has not been there for long.
-    pub fn see(&mut self, glance: &Glance, now: Timestamp) -> Option<(u32, Sender)> {
+    /// The same by its key, which makes it one that was seen lately. Once the packet is counted,
+    /// [`FlowTable::keep_order`] is to be called.
+    pub fn see(&mut self, glance: &Glance) -> Option<(u32, Sender)> {
         let (key, sender) = FlowKey::glanced(glance);
         let id = self.find(&key)?;
-        let slot = self.slots.get(id.slot as usize)?;
-        if slot.after != NONE && !is_settled(slot.linked, now) {
-            self.relink(id.slot, slot.class);
-        }
         if let Addrs::V4(addrs) = glance.addrs {
             let rest = glance.rest();
             let place = place([addrs, rest], self.recent.len());
@@ -255,6 +252,15 @@ impl FlowTable {
             }
         }
         Some((id.slot, sender))
+    }
+
+    /// Moves the flow at such a place, whose class is what it was, to the young end of its list
+    /// unless it came there within [`SETTLED_US`].
+    pub fn keep_order(&mut self, place: u32, now: Timestamp) {
+        let Some(slot) = self.slots.get(place as usize) else { return };
+        if slot.after != NONE && !is_settled(slot.linked, now) {
+            self.relink(place, slot.class);
+        }
     }
 
     /// The flow at that place, unless it has gone.

@@ -117,7 +117,7 @@ fn a_glance_finds_the_flow_that_is_there_now() {
     let mut table = FlowTable::new(8, None);
     let see = |table: &mut FlowTable, glance: Glance| {
         let again = table.see_again(&glance, Timestamp::ZERO);
-        let seen = table.see(&glance, Timestamp::ZERO);
+        let seen = table.see(&glance);
         assert!(again.is_none() || again == seen, "{again:?} {seen:?}");
         let (place, sender) = seen?;
         let flow = table.seen(place)?;
