@@ -8,17 +8,20 @@
 # docs/reliability.md. What is learned lies in FOLDER/corpus, finds in FOLDER/artifacts.
 # A target with a find of the commit at hand is not run on: mend it first.
 #
-# CPU time counts, not the clock: on a busy machine the lowest priority gets little.
+# CPU time counts, not the clock: on a busy machine the lowest priority gets little. Where cores are
+# idle, several may work in one folder: fuzz/run.sh --long FOLDER TARGET... is for those targets alone.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 folder=${1:?usage: fuzz/long.sh FOLDER}
 mode=${2:-}
+shift $(($# < 2 ? $# : 2))
 slices=$folder/slices.tsv
 
 # What strangers send from afar comes first, then what the kernel says, then what people write.
 order=(dissector engine quic tls dns bittorrent http wire tcp_prefix hints twins netlink_reply control
   capture lists catalogue uci config criteria zone)
+[ $# -eq 0 ] || order=("$@")
 goal() {
   case $1 in
     dissector | engine) echo 3600 ;;
@@ -57,8 +60,11 @@ if [ -z "$mode" ]; then
 fi
 
 commit=${NFA_FUZZ_COMMIT:?started by fuzz/run.sh --long}
-programs=$folder/programs
-rm -rf "$programs" && mkdir -p "$programs" "$folder/seeds"
+# Of this process alone, as is its reckoning of time.
+own=$(mktemp -d "$folder/run.XXXXXX")
+trap 'rm -rf "$own"' EXIT
+programs=$own/programs
+mkdir -p "$programs" "$folder/seeds"
 triple=$(rustc -vV | sed -n 's/^host: //p')
 for target in "${order[@]}"; do
   cp "target/$triple/release/$target" "$programs/" # so that a later build does not change them
@@ -80,7 +86,7 @@ slice() {
       -artifact_prefix="$folder/artifacts/$target/" \
       "$folder/corpus/$target" "$folder/seeds/$target"
   ) >"$log" 2>&1 || status=$?
-  times >"$folder/times"
+  times >"$own/times"
   cpu=$(awk -v now="$(children)" -v before="$before" 'BEGIN { printf "%.1f", now - before }')
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
   places=$(grep -o 'cov: [0-9]*' "$log" | tail -n 1 | cut -d ' ' -f 2 || true)
@@ -97,10 +103,10 @@ slice() {
     "${runs:-0}" "${places:-0}" "$found" | tee -a "$slices"
 }
 
-# Seconds of CPU that all finished children have had, as of the last `times >FOLDER/times`: in a
+# Seconds of CPU that all finished children have had, as of the last `times >OWN/times`: in a
 # subshell, as here, that command would tell of the subshell's own.
 children() {
-  sed -n 2p "$folder/times" | tr 'ms' '  ' | awk '{ print $1 * 60 + $2 + $3 * 60 + $4 }'
+  sed -n 2p "$own/times" | tr 'ms' '  ' | awk '{ print $1 * 60 + $2 + $3 * 60 + $4 }'
 }
 
 # Whether an input takes less than 2 s of CPU.
@@ -108,7 +114,7 @@ quick() {
   (ulimit -t 2 && "$programs/$1" "$2" >/dev/null 2>&1)
 }
 
-times >"$folder/times"
+times >"$own/times"
 
 # Round by round a slice for each, so that all have had something wherever it ends.
 step() {

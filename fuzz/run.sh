@@ -21,7 +21,7 @@
 #
 # and add its sentence to tests/crashes/README.md.
 #
-# fuzz/run.sh --long FOLDER is the long campaign: 10 minutes of CPU for each target, an hour for
+# fuzz/run.sh --long FOLDER [TARGET...] is the long campaign: 10 minutes of CPU for each target, an hour for
 # dissector and engine, resumable (fuzz/long.sh).
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -44,6 +44,7 @@ case "${1:-}" in
   --long)
     long=$(realpath -m "${2:?usage: fuzz/run.sh --long FOLDER}")
     shift 2
+    long_targets=("$@")
     set -- 0 # for what is common
     # What is built now, whatever is edited while it runs.
     NFA_FUZZ_COMMIT=$(git rev-parse --short HEAD)
@@ -73,7 +74,7 @@ rm -rf seeds
 CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-../target} \
   cargo run --quiet --example seeds -- seeds "${captures[@]}" >/dev/null
 
-[ -z "$long" ] || exec ./long.sh "$long" run
+[ -z "$long" ] || exec ./long.sh "$long" run "${long_targets[@]}"
 
 runs_most=()
 [ -z "${FUZZ_SEED:-}" ] || runs_most=(-runs=20000)
