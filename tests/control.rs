@@ -4,6 +4,7 @@
 #![allow(unsafe_code)] // in tests/netlink/mod.rs: unshare(2), capset(2)
 #![allow(dead_code)] // the shared module serves several tests
 
+mod daemon;
 mod netlink;
 
 use std::collections::BTreeSet;
@@ -12,20 +13,14 @@ use std::io::{Read, Write};
 use std::net::UdpSocket;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
+use daemon::{Daemon, NFA, PING, make_link, scratch};
 use netlink::{namespace, run};
 use serde_json::Value;
 
-const NFA: &str = env!("CARGO_BIN_EXE_nfa");
-/// Far more than anything takes, on a machine that is busy with other tests.
-const SETTLE: Duration = Duration::from_secs(20);
-
 const INVITE: &[u8] = b"INVITE sip:bob@example.net SIP/2.0\r\nVia: SIP/2.0/UDP x\r\n\r\n";
-/// BEP 5: the example of a ping.
-const PING: &[u8] = b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe";
-
 const CONFIG: &str = r#"{
     "interfaces": {"lan1": {"role": "lan"}},
     "actions": {
@@ -38,91 +33,13 @@ const CONFIG: &str = r#"{
             "type": ["other_addr"]},
         "calls": {"target_type": "ipset", "set_name": "nobody.made", "type": "hash:ip", "ttl": 300}}}"#;
 
-/// The daemon, which ends with the test.
-struct Daemon {
-    child: Child,
-    folder: PathBuf,
-}
-
-impl Daemon {
-    fn start(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("nfa-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("nfa.json"), CONFIG).unwrap();
-        let log = fs::File::create(folder.join("log")).unwrap();
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let child = Command::new(NFA)
-            .arg("run")
-            .arg("--config")
-            .arg(folder.join("nfa.json"))
-            .arg("--catalogue")
-            .arg(root.join("files/usr/share/nfa/apps.d"))
-            .arg("--interface")
-            .arg("lan1")
-            .arg("--socket")
-            .arg(folder.join("nfa.sock"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Daemon { child, folder }
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.folder.join("nfa.sock")
-    }
-
-    fn ask(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(NFA);
-        command.args(arguments).arg("--socket").arg(self.socket()).output().unwrap()
-    }
-
-    /// The answer of a command with `--json`.
-    fn json(&self, arguments: &[&str]) -> Value {
-        let output = self.ask(&[arguments, &["--json"]].concat());
-        let told = String::from_utf8_lossy(&output.stderr);
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{arguments:?}: {told}"))
-    }
-
-    /// What a command says to people.
-    fn text(&self, arguments: &[&str]) -> String {
-        String::from_utf8(self.ask(arguments).stdout).unwrap()
-    }
-
-    fn wait_until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
-        let start = Instant::now();
-        while !holds(self) {
-            let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-            assert!(start.elapsed() < SETTLE, "not within {SETTLE:?}: {what}\n{log}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-        if !std::thread::panicking() {
-            drop(fs::remove_dir_all(&self.folder));
-        }
-    }
-}
-
-/// A link whose far end the daemon listens at, and eight flows on it: five of BitTorrent.
-fn traffic() -> UdpSocket {
-    for line in [
-        "ip link add lan0 type veth peer name lan1",
-        "ip addr add 192.168.1.2/24 dev lan0",
-        "ip link set lan0 up",
-        "ip link set lan1 up",
-        "ip neigh add 192.168.1.1 lladdr 02:00:00:00:00:01 dev lan0",
-        "ip route add 203.0.113.0/24 via 192.168.1.1",
-    ] {
-        run(line);
-    }
-    UdpSocket::bind("192.168.1.2:40000").unwrap()
+/// The daemon on a link of its own, and who sends on that: eight flows, five of BitTorrent.
+fn listening(name: &str) -> (Daemon, UdpSocket) {
+    make_link();
+    let folder = scratch(name);
+    fs::write(folder.join("nfa.json"), CONFIG).unwrap();
+    let socket = UdpSocket::bind("192.168.1.2:40000").unwrap();
+    (Daemon::start(folder, &["--interface", "lan1"]), socket)
 }
 
 fn send(socket: &UdpSocket) {
@@ -142,8 +59,7 @@ fn strings(rows: &Value, key: &str) -> BTreeSet<String> {
 #[test]
 fn what_the_daemon_tells_is_what_the_kernel_has() {
     let Some(()) = namespace() else { return };
-    let socket = traffic();
-    let daemon = Daemon::start("control");
+    let (daemon, socket) = listening("control");
     daemon.wait_until("the socket answers", |daemon| {
         daemon.ask(&["status"]).status.code() != Some(3)
     });

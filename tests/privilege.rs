@@ -4,75 +4,25 @@
 #![allow(unsafe_code)] // in tests/netlink/mod.rs: unshare(2), capset(2)
 #![allow(dead_code)] // the shared module serves several tests
 
+mod daemon;
 mod netlink;
 
 use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
+use daemon::{Daemon, NFA, PING, make_link, scratch};
 use netlink::{namespace, run};
 
-const NFA: &str = env!("CARGO_BIN_EXE_nfa");
-/// Far more than anything takes, on a machine that is busy with other tests.
-const SETTLE: Duration = Duration::from_secs(20);
-/// BEP 5: the example of a ping.
-const PING: &[u8] = b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe";
 /// CAP_NET_ADMIN and CAP_NET_RAW, bits 12 and 13 of linux/capability.h.
 const TWO: u64 = 1 << 12 | 1 << 13;
 /// The bit of CAP_BPF, which kernels before 6.0 may want for changes of maps.
 const BPF: u64 = 1 << 39;
 
-struct Daemon {
-    child: Child,
-    folder: PathBuf,
-}
-
-impl Daemon {
-    fn start(folder: PathBuf, more: &[&str]) -> Self {
-        let log = fs::File::create(folder.join("log")).unwrap();
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let mut command = Command::new(NFA);
-        command.args(["run", "--interface", "lan1", "--config"]).arg(folder.join("nfa.json"));
-        command.arg("--catalogue").arg(root.join("files/usr/share/nfa/apps.d"));
-        command.arg("--socket").arg(folder.join("nfa.sock")).args(more);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
-        Daemon { child: child.unwrap(), folder }
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
-    }
-
-    fn wait_until(&self, what: &str, mut holds: impl FnMut() -> bool) {
-        let start = Instant::now();
-        while !holds() {
-            assert!(start.elapsed() < SETTLE, "not within {SETTLE:?}: {what}\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn status(&self, name: &str) -> String {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
-        line.trim_start_matches(':').trim().to_owned()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-        if !std::thread::panicking() {
-            drop(fs::remove_dir_all(&self.folder));
-        }
-    }
-}
-
 fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("nfa-{name}-{}", std::process::id()));
+    let folder = scratch(name);
     fs::create_dir_all(folder.join("logs")).unwrap();
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
     // As /tmp is: everybody may write, and only take away what is theirs.
@@ -92,19 +42,6 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-fn make_link() {
-    for line in [
-        "ip link add lan0 type veth peer name lan1",
-        "ip addr add 192.168.1.2/24 dev lan0",
-        "ip link set lan0 up",
-        "ip link set lan1 up",
-        "ip neigh add 192.168.1.1 lladdr 02:00:00:00:00:01 dev lan0",
-        "ip route add 203.0.113.0/24 via 192.168.1.1",
-    ] {
-        run(line);
-    }
-}
-
 fn ping(port: u16) {
     let socket = UdpSocket::bind(("192.168.1.2", port)).unwrap();
     socket.send_to(PING, ("203.0.113.9", port)).unwrap();
@@ -118,9 +55,9 @@ fn is_in_sets(port: u16) -> bool {
 }
 
 fn works_with_what_is_left(daemon: &Daemon) {
-    daemon.wait_until("it captures", || daemon.log().contains("capturing"));
+    daemon.wait_until("it captures", |daemon| daemon.log().contains("capturing"));
     let sets = |name: &str| u64::from_str_radix(&daemon.status(name), 16).unwrap();
-    daemon.wait_until("its calls are filtered", || daemon.status("Seccomp") == "2");
+    daemon.wait_until("its calls are filtered", |daemon| daemon.status("Seccomp") == "2");
     for name in ["CapEff", "CapPrm"] {
         assert_eq!(sets(name) & !BPF, TWO, "{name}");
     }
@@ -129,21 +66,21 @@ fn works_with_what_is_left(daemon: &Daemon) {
     }
     assert_eq!(daemon.status("NoNewPrivs"), "1");
     // Its lines say the same.
-    daemon.wait_until("it says so", || daemon.log().contains("CAP_NET_ADMIN, CAP_NET_RAW"));
+    daemon.wait_until("it says so", |daemon| daemon.log().contains("CAP_NET_ADMIN, CAP_NET_RAW"));
 
     ping(5001);
-    daemon.wait_until("elements in both sets", || is_in_sets(5001));
+    daemon.wait_until("elements in both sets", |_| is_in_sets(5001));
     run("ip link del lan1");
     make_link();
-    let opened = || daemon.log().matches("lan1: capturing").count() == 2;
-    daemon.wait_until("the new interface is captured", opened);
+    daemon.wait_until("the new interface is captured", |daemon| {
+        daemon.log().matches("lan1: capturing").count() == 2
+    });
     ping(5002);
-    daemon.wait_until("elements from there", || is_in_sets(5002));
-    let socket = daemon.folder.join("nfa.sock");
-    let reload = Command::new(NFA).arg("reload").arg("--socket").arg(&socket).output().unwrap();
+    daemon.wait_until("elements from there", |_| is_in_sets(5002));
+    let reload = daemon.ask(&["reload"]);
     assert!(reload.status.success(), "{}", String::from_utf8_lossy(&reload.stderr));
     run("nft flush ruleset");
-    daemon.wait_until("sets are made again", || {
+    daemon.wait_until("sets are made again", |_| {
         netlink::output("nft list set inet nfa t.v4").status.success() && is_in_sets(5002)
     });
 }
@@ -155,7 +92,7 @@ fn record_file(daemon: &Daemon) -> PathBuf {
         let names = fs::read_dir(&logs).unwrap().map(|entry| entry.unwrap().path());
         names.into_iter().find(|path| path.file_name().unwrap().to_string_lossy().starts_with("r-"))
     };
-    daemon.wait_until("a file of records", || find().is_some());
+    daemon.wait_until("a file of records", |_| find().is_some());
     let file = find().unwrap();
     assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600);
     file
@@ -169,7 +106,7 @@ fn mode(path: &Path) -> u32 {
 fn two_capabilities_and_a_list_of_calls_are_enough() {
     let Some(()) = namespace() else { return };
     make_link();
-    let daemon = Daemon::start(folder("few-rights"), &[]);
+    let daemon = Daemon::start(folder("few-rights"), &["--interface", "lan1"]);
     works_with_what_is_left(&daemon);
     record_file(&daemon);
     assert_eq!(mode(&daemon.folder.join("nfa.sock")), 0o660);
@@ -190,7 +127,7 @@ fn so_is_being_nobody() {
     let victim = folder.join("victim");
     fs::write(&victim, "precious").unwrap();
     symlink(&victim, folder.join("logs/.r.json")).unwrap();
-    let daemon = Daemon::start(folder, &["--user", "nobody"]);
+    let daemon = Daemon::start(folder, &["--interface", "lan1", "--user", "nobody"]);
     works_with_what_is_left(&daemon);
     assert_eq!(daemon.status("Uid"), format!("{uid}\t{uid}\t{uid}\t{uid}"));
     assert_eq!(daemon.status("Groups"), "");

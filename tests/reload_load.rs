@@ -5,18 +5,18 @@
 #![allow(unsafe_code)] // in tests/netlink/mod.rs: unshare(2), capset(2)
 #![allow(dead_code)] // the shared module serves several tests
 
+mod daemon;
 mod netlink;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use daemon::{Daemon, PING, SETTLE, make_link, scratch};
 use netlink::{namespace, run};
 use nfa::netlink::{Client, ipset, nftables};
 
@@ -27,15 +27,10 @@ const RELOADS: usize = 50;
 const WARM_UP: usize = 20;
 /// More than that is growth, in KiB: 4 bytes a flow and reload.
 const GROWTH_MAX_KIB: u64 = 256;
-/// Far more than anything takes, on a machine that is busy with other tests.
-const SETTLE: Duration = Duration::from_secs(20);
-
 /// What the daemon's look, once a second, may be late by then.
 const BUSY: Duration = Duration::from_secs(1);
 
 const INVITE: &[u8] = b"INVITE sip:bob@example.net SIP/2.0\r\nVia: SIP/2.0/UDP x\r\n\r\n";
-/// BEP 5: the example of a ping.
-const PING: &[u8] = b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe";
 
 const LOCAL: [&str; 2] = ["192.168.1.2", "fd00::2"];
 
@@ -273,69 +268,11 @@ fn differences(client: &mut Client, expected: &Sets, exactly: bool) -> Vec<Strin
     lines
 }
 
-/// The daemon, which ends with the test.
-struct Daemon {
-    child: Child,
-    folder: PathBuf,
-}
-
-impl Daemon {
-    fn start(folder: PathBuf) -> Self {
-        let log = fs::File::create(folder.join("log")).unwrap();
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let child = Command::new(env!("CARGO_BIN_EXE_nfa"))
-            .arg("run")
-            .arg("--config")
-            .arg(folder.join("nfa.json"))
-            .arg("--catalogue")
-            .arg(root.join("files/usr/share/nfa/apps.d"))
-            .arg("--socket")
-            .arg(folder.join("nfa.sock"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Daemon { child, folder }
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
-    }
-
-    fn signal(&self, name: &str) {
-        run(&format!("kill -{name} {}", self.child.id()));
-    }
-
-    /// Resident memory in KiB.
-    fn resident(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-        if !thread::panicking() {
-            drop(fs::remove_dir_all(&self.folder));
-        }
-    }
-}
-
-/// A link whose far end the daemon listens at.
-fn make_link() {
+/// The same for IPv6.
+fn make_link_v6() {
     for line in [
-        "ip link add lan0 type veth peer name lan1",
-        "ip addr add 192.168.1.2/24 dev lan0",
         "ip -6 addr add fd00::2/64 dev lan0 nodad",
-        "ip link set lan0 up",
-        "ip link set lan1 up",
-        "ip neigh add 192.168.1.1 lladdr 02:00:00:00:00:01 dev lan0",
         "ip neigh add fd00::1 lladdr 02:00:00:00:00:01 dev lan0",
-        "ip route add 203.0.113.0/24 via 192.168.1.1",
         "ip route add 2001:db8:1::/64 via fd00::1",
     ] {
         run(line);
@@ -398,13 +335,13 @@ struct World {
 impl World {
     fn new(name: &str) -> Self {
         make_link();
+        make_link_v6();
         make_their_sets();
-        let folder = std::env::temp_dir().join(format!("nfa-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = scratch(name);
         fs::write(folder.join("nfa.json"), &configurations()[0]).unwrap();
         let tuples: Vec<Tuple> = (0..FLOWS).map(Tuple::of).collect();
         World {
-            daemon: Daemon::start(folder),
+            daemon: Daemon::start(folder, &[]),
             traffic: Traffic::start(tuples.clone()),
             tuples,
             client: Client::open().unwrap(),
