@@ -17,6 +17,7 @@ import tempfile
 import time
 
 import captures
+import replay
 from pair import ROOT, agent, pair
 
 RUNS = 40
@@ -27,22 +28,11 @@ def one_packet(program, folder):
     capture = captures.Capture(path)
     capture.add(captures.udp(captures.client(0), captures.server(0), (1024, 53), bytes(12)))
     capture.close()
-    command = [program, "replay", "--config", str(ROOT / "docs/examples/headline.json"),
-               "--catalogue", str(ROOT / "files/usr/share/nfa/apps.d"), "--quiet", str(path)]
     processor, clock = [], []
     for _ in range(RUNS):
-        start = time.perf_counter()
-        child = os.fork()
-        if child == 0:
-            silence = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(silence, 1)
-            os.dup2(silence, 2)
-            os.execv(program, command)
-        _, status, usage = os.wait4(child, 0)
-        clock.append((time.perf_counter() - start) * 1e3)
-        if status != 0:
-            sys.exit(f"{' '.join(command)}: status {status}")
+        usage, seconds = replay.run(program, path)
         processor.append((usage.ru_utime + usage.ru_stime) * 1e3)
+        clock.append(seconds * 1e3)
     for name, times in (("processor", processor), ("clock", clock)):
         times.sort()
         print(f"one packet, {name}: {times[RUNS // 2]:.1f} ms median, {times[0]:.1f} ms at best")

@@ -119,8 +119,8 @@ pub(super) fn member(engine: &Engine, now: Timestamp, stay: &Stay<'_>) -> Value 
     let spec = engine.sets().get(stay.set);
     let because = stay.cause.map(|cause| {
         object! {
-            "flow": cause.flow.to_string(),
-            "client": cause.client.to_string(),
+            "flow": cause.flow().to_string(),
+            "client": cause.client().to_string(),
             "rule": cause.rule.as_deref(),
             "application": application_tag(engine, cause.application),
             "protocol": protocol_name(cause.protocol.into()),

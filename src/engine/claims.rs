@@ -57,7 +57,7 @@ impl Claims {
             (stream, action, target).hash(&mut hasher);
             // Half of it is enough to tell a few matches apart.
             let known_by = u32::try_from(hasher.finish() >> 32).unwrap_or(u32::MAX);
-            let before = view.flow.carried.as_ref();
+            let before = view.flow.carried();
             if self.carried.recorded.contains(&known_by)
                 || before.is_some_and(|before| before.recorded.contains(&known_by))
             {

@@ -3,13 +3,16 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::hash::BuildHasher;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
-use crate::effect::{Effect, Element, FiveTuple, Life, Live, SetId};
+use crate::effect::{Effect, Element, FiveTuple, Life, Live, SetId, Skb};
+use crate::net::{Endpoint, Transport};
 use crate::policy::View;
 use crate::time::Timestamp;
 
@@ -47,7 +50,7 @@ struct Member {
     element: Element,
     /// How many wants of flows hold it; 0 while it lingers.
     holders: u32,
-    life: Life,
+    life: KeptLife,
     /// When it came.
     since: Timestamp,
     /// When the kernel's clock for it last started.
@@ -56,13 +59,43 @@ struct Member {
     cause: Option<Cause>,
 }
 
+/// A [`Life`] in less than half the room, in whole seconds, as configurations give them.
+#[derive(Debug)]
+struct KeptLife {
+    timeout_s: Option<NonZeroU32>,
+    linger_s: u32,
+    skb: Option<Arc<Skb>>,
+}
+
+impl KeptLife {
+    fn timeout(&self) -> Option<Duration> {
+        self.timeout_s.map(|seconds| Duration::from_secs(u32::from(seconds).into()))
+    }
+
+    fn linger(&self) -> Duration {
+        Duration::from_secs(self.linger_s.into())
+    }
+}
+
+impl From<Life> for KeptLife {
+    fn from(life: Life) -> Self {
+        // No less than was asked for. To the kernel no seconds are for ever, as `None` is here.
+        let whole = |time: Duration| {
+            let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
+            u32::try_from(seconds).unwrap_or(u32::MAX)
+        };
+        let timeout_s = life.timeout.and_then(|timeout| NonZeroU32::new(whole(timeout)));
+        KeptLife { timeout_s, linger_s: whole(life.linger), skb: life.skb }
+    }
+}
+
 /// Why a member is in its set: a flow, as it was when it first wanted it, and the action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// The flow.
-    pub flow: FiveTuple,
-    /// The end of it that is the LAN's.
-    pub client: std::net::IpAddr,
+    // Not a FiveTuple: its last byte would be lost, and with it eight for each member.
+    transport: Transport,
+    ends: [Endpoint; 2],
+    client_is_source: bool,
     /// Public number of its application; 0: none.
     pub application: u32,
     /// Public number of its protocol; 0: unknown.
@@ -75,12 +108,25 @@ impl Cause {
     /// That flow, without an action yet.
     pub(super) fn of(view: &View<'_>, flow: FiveTuple) -> Self {
         Cause {
-            flow,
-            client: view.flow.local().addr,
+            transport: flow.transport,
+            ends: [flow.source, flow.destination],
+            client_is_source: flow.source == view.flow.local(),
             application: view.app().map_or(0, |app| app.id),
             protocol: view.protocol().map_or(0, |protocol| protocol.id),
             rule: None,
         }
+    }
+
+    /// The flow.
+    pub const fn flow(&self) -> FiveTuple {
+        let [source, destination] = self.ends;
+        FiveTuple { transport: self.transport, source, destination }
+    }
+
+    /// The end of it that is the LAN's.
+    pub const fn client(&self) -> IpAddr {
+        let [source, destination] = self.ends;
+        if self.client_is_source { source.addr } else { destination.addr }
     }
 }
 
@@ -106,8 +152,8 @@ pub struct Stay<'e> {
 impl Member {
     /// The kernel's clock must not run out before ours: one that lingers lives as long as that.
     fn timeout(&self) -> Option<Duration> {
-        let least = if self.holders == 0 { self.life.linger } else { Duration::ZERO };
-        self.life.timeout.map(|timeout| timeout.max(least))
+        let least = if self.holders == 0 { self.life.linger() } else { Duration::ZERO };
+        self.life.timeout().map(|timeout| timeout.max(least))
     }
 
     /// `None`: it lives for ever.
@@ -143,6 +189,7 @@ impl Elements {
         effects.push(Effect::Add { set, element: element.clone(), timeout, skb });
         if let Some(slot) = self.slots.get_mut(number as usize) {
             let (since, wound) = (now, now);
+            let life = life.into();
             let member = Member { set, element, holders: 1, life, since, wound, cause: None };
             slot.member = Some(member);
         }
@@ -155,6 +202,7 @@ impl Elements {
     }
 
     fn reacquire(&mut self, now: Timestamp, number: u32, life: Life, effects: &mut Vec<Effect>) {
+        let life = KeptLife::from(life);
         let Some(slot) = self.slots.get_mut(number as usize) else { return };
         let Some(member) = slot.member.as_mut() else { return };
         let lingered = member.holders == 0;
@@ -164,14 +212,14 @@ impl Elements {
             member.cause = None;
         }
         let known = &mut member.life;
-        known.linger = known.linger.max(life.linger);
-        let longer = match (known.timeout, life.timeout) {
+        known.linger_s = known.linger_s.max(life.linger_s);
+        let longer = match (known.timeout_s, life.timeout_s) {
             (Some(old), Some(new)) => new > old,
             (Some(_), None) => true,
             (None, _) => false,
         };
         if longer {
-            known.timeout = life.timeout;
+            known.timeout_s = life.timeout_s;
         }
         // Of two that differ the later counts, as it does for the mark of a connection.
         let carries_other = life.skb.is_some() && life.skb != known.skb;
@@ -179,7 +227,7 @@ impl Elements {
             known.skb = life.skb;
         }
         let (set, element, skb) = (member.set, &member.element, &member.life.skb);
-        match member.life.timeout {
+        match member.life.timeout() {
             Some(timeout) if lingered || longer || carries_other => {
                 let (element, skb) = (element.clone(), skb.clone());
                 effects.push(Effect::Refresh { set, element, timeout, skb });
@@ -207,11 +255,11 @@ impl Elements {
             return;
         }
         let full = self.lingering >= LINGERING_MAX;
-        if member.life.linger.is_zero() || (full && member.life.timeout.is_none()) {
+        if member.life.linger_s == 0 || (full && member.life.timeout_s.is_none()) {
             return self.remove(number, effects);
         }
         slot.turn = slot.turn.wrapping_add(1);
-        let until = now.after(member.life.linger);
+        let until = now.after(member.life.linger());
         member.wound = now;
         // The kernel's clock must not run out before ours.
         effects.extend(member.refresh());
@@ -247,7 +295,7 @@ impl Elements {
         };
         member.holders = member.holders.saturating_sub(1);
         if member.holders == 0 {
-            let expires = member.life.timeout.is_some();
+            let expires = member.life.timeout_s.is_some();
             let mut removal = Vec::new();
             self.remove(number, &mut removal);
             effects.extend(removal.into_iter().filter(|_| !expires));
@@ -304,7 +352,7 @@ impl Elements {
         let members =
             (0..).zip(&self.slots).filter_map(|(n, slot)| Some((n, slot.member.as_ref()?)));
         members.map(|(number, member)| {
-            let lingers = (member.holders == 0).then_some(member.life.linger);
+            let lingers = (member.holders == 0).then_some(member.life.linger());
             let left = lingers.or_else(|| member.timeout());
             Stay {
                 number,
@@ -330,7 +378,7 @@ impl Elements {
 
     /// At half the timeout, so that one lost message costs nothing.
     fn schedule_refresh(&mut self, now: Timestamp, number: u32) {
-        let timeout = member(&self.slots, number).and_then(|member| member.life.timeout);
+        let timeout = member(&self.slots, number).and_then(|member| member.life.timeout());
         if let Some(timeout) = timeout {
             self.look_again(now, now.after(timeout / 2), number);
         }

@@ -577,9 +577,11 @@ impl Engine {
         for number in before.held() {
             self.elements.release(self.now, *number, &mut out.effects);
         }
-        if flow.carried.is_some() || !claims.is_empty() {
+        let mut carried = flow.put_down();
+        if carried.is_some() || !claims.is_empty() {
             let tuple = claims::five_tuple(flow, role);
-            claims.settle(&mut flow.carried, tuple, &mut out.effects);
+            claims.settle(&mut carried, tuple, &mut out.effects);
+            flow.carry(carried);
         }
     }
 
@@ -645,7 +647,7 @@ fn hit_of<'v>(view: &View<'v>) -> Hit<'v> {
         other_mac: flow.other_mac(),
         local_direction: flow.sides.local,
         interface: view.interface,
-        mark: flow.carried.as_ref().map_or(0, |carried| carried.mark),
+        mark: flow.carried().map_or(0, |carried| carried.mark),
         application: view.app().map(|app| app.tag),
         protocol: view.protocol().map(|protocol| protocol.name),
     }

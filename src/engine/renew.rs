@@ -35,7 +35,7 @@ impl Engine {
         let carriers: Vec<FlowId> = self
             .table
             .iter()
-            .filter(|(_, flow)| flow.carried.as_ref().is_some_and(|carried| carries(carried)))
+            .filter(|(_, flow)| flow.carried().is_some_and(carries))
             .map(|(id, _)| id)
             .collect();
         let turns = carriers.len().div_ceil(RENEWALS_MAX).max(1);
@@ -55,7 +55,7 @@ const fn carries(carried: &crate::flow::Carried) -> bool {
 
 /// Asks for all that a flow carries, as if it had nothing.
 fn renew(flow: &Flow, role: Role, out: &mut Output) {
-    let Some(carried) = &flow.carried else { return };
+    let Some(carried) = flow.carried() else { return };
     let (labels, mark, mask) = (carried.labels, carried.mark, carried.mask);
     let flow = claims::five_tuple(flow, role);
     if labels != 0 {

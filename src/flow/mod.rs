@@ -46,7 +46,9 @@ pub struct Flow {
     pub packets: [u32; 2],
     /// IP bytes of each direction.
     pub bytes: [u64; 2],
-    opening: Opening,
+    /// TCP: sequence numbers of the originator's SYN and of the answer's, and whether each was seen.
+    sequences: [u32; 2],
+    opened: [bool; 2],
     /// How far a TCP connection has come to its end.
     pub ending: Ending,
     /// What dissection knows and does.
@@ -54,8 +56,6 @@ pub struct Flow {
     /// Numbers of the actions that match it, as of its last evaluation, and of the elements that
     /// live because of it, in the engine's table.
     pub stakes: Stakes,
-    /// What else was done because of its matches, if anything.
-    pub carried: Option<Box<Carried>>,
     /// The capture was told that its frames are not wanted.
     pub unwanted: bool,
     /// Its packets in the middle change nothing but its counters: decided, open, and nothing to be
@@ -87,13 +87,7 @@ pub struct Carried {
 struct Aside {
     followed: Option<Followed>,
     domain_categories: Box<[u16]>,
-}
-
-/// TCP: sequence numbers of the originator's SYN and of the answer's, and whether each was seen.
-#[derive(Debug, Clone, Copy, Default)]
-struct Opening {
-    sequence: [u32; 2],
-    seen: [bool; 2],
+    carried: Option<Box<Carried>>,
 }
 
 /// What of a TCP connection's end was seen.
@@ -252,7 +246,8 @@ impl Flow {
             last_seen: at,
             packets: [0; 2],
             bytes: [0; 2],
-            opening: Opening::default(),
+            sequences: [0; 2],
+            opened: [false; 2],
             ending: Ending::default(),
             detection: Detection {
                 stage: Stage::Undecided,
@@ -268,7 +263,6 @@ impl Flow {
                 gathering: None,
             },
             stakes: Stakes::default(),
-            carried: None,
             unwanted: false,
             settled: false,
             aside: None,
@@ -302,9 +296,9 @@ impl Flow {
     }
 
     fn open(&mut self, direction: Direction, first: u32) {
-        let Opening { sequence, seen } = &mut self.opening;
         let side = direction.index();
-        if let (Some(sequence), Some(seen)) = (sequence.get_mut(side), seen.get_mut(side))
+        let seen = self.opened.get_mut(side);
+        if let (Some(sequence), Some(seen)) = (self.sequences.get_mut(side), seen)
             && !std::mem::replace(seen, true)
         {
             *sequence = first;
@@ -313,7 +307,7 @@ impl Flow {
 
     /// TCP: sequence numbers of the originator's SYN and of the answer's, where they were seen.
     pub const fn opened(&self) -> [Option<u32>; 2] {
-        let Opening { sequence: [there, back], seen } = self.opening;
+        let ([there, back], seen) = (self.sequences, self.opened);
         [if seen[0] { Some(there) } else { None }, if seen[1] { Some(back) } else { None }]
     }
 
@@ -344,6 +338,23 @@ impl Flow {
     pub fn list(&mut self, categories: Box<[u16]>) {
         if self.aside.is_some() || !categories.is_empty() {
             self.aside.get_or_insert_default().domain_categories = categories;
+        }
+    }
+
+    /// What else was done because of its matches, if anything.
+    pub fn carried(&self) -> Option<&Carried> {
+        self.aside.as_ref()?.carried.as_deref()
+    }
+
+    /// The same, taken out of it.
+    pub fn put_down(&mut self) -> Option<Box<Carried>> {
+        self.aside.as_mut()?.carried.take()
+    }
+
+    /// Keeps what is done now.
+    pub fn carry(&mut self, carried: Option<Box<Carried>>) {
+        if self.aside.is_some() || carried.is_some() {
+            self.aside.get_or_insert_default().carried = carried;
         }
     }
 
