@@ -31,7 +31,7 @@ static STREAMS: &[(&str, Bytes)] = &[
     ("nomachine", &[b'N'..=b'N']),
     ("monero", &[0x01..=0x01]),
     ("mining", &[b'{'..=b'{']),
-    ("jsonrpc", &[b'['..=b'[', b'{'..=b'{']),
+    ("jsonrpc", &[b'C'..=b'C', b'['..=b'[', b'{'..=b'{']),
     ("syncthing", &[0x9e..=0x9e]),
     ("edonkey", &[0xe3..=0xe3]),
     ("directconnect", &[b'$'..=b'$', b'C'..=b'C', b'H'..=b'I']),

@@ -57,6 +57,11 @@ mod tests {
         tcp(36646, 8080)
             .reply("[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":2}]")
             .survives("JSON-RPC");
+        tcp(36646, 8080)
+            .original(
+                "Content-Length: 44\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"shutdown\"}",
+            )
+            .survives("JSON-RPC");
         tcp(36646, 8080).original("{\"jsonrpc\": \"1.0\", \"method\": \"echo\"}").is_nobodys();
     }
 }
