@@ -89,25 +89,15 @@ pub enum Detail {
     StunOther(Endpoint),
 }
 
-/// Several details. Those of most TLS connections are one of a few lists, which flows can share.
-#[derive(Debug, Clone)]
-pub enum Details {
-    /// A list of its own.
-    Own(Vec<Detail>),
-    /// One that other flows may have too.
-    Shared(Arc<[Detail]>),
-}
-
-impl Default for Details {
-    fn default() -> Self {
-        Details::new()
-    }
-}
+/// Several details, in one word. Those of most TLS connections are one of a few lists, which flows
+/// can share.
+#[derive(Debug, Clone, Default)]
+pub struct Details(Option<Arc<Vec<Detail>>>);
 
 impl Details {
     /// None.
     pub const fn new() -> Self {
-        Details::Own(Vec::new())
+        Details(None)
     }
 
     /// One more.
@@ -117,26 +107,22 @@ impl Details {
 
     /// Some more.
     pub fn extend(&mut self, details: impl IntoIterator<Item = Detail>) {
-        match self {
-            Details::Own(list) => list.extend(details),
-            Details::Shared(shared) => {
-                let list = shared.iter().cloned().chain(details).collect();
-                *self = Details::Own(list);
-            }
-        }
+        Arc::make_mut(self.0.get_or_insert_default()).extend(details);
     }
 
     /// What they are to be kept as: no larger than need be, and shared with earlier flows that have
     /// the same, as far as `known` goes.
     pub fn keep(&mut self, known: &mut KnownDetails) {
-        let Details::Own(list) = self else { return };
-        if list.is_empty() || list.len() > SHARED_DETAILS_MAX || list.iter().any(Detail::is_dear) {
-            list.shrink_to_fit();
+        let Some(list) = &mut self.0 else { return };
+        let Some(own) = Arc::get_mut(list) else { return };
+        own.shrink_to_fit();
+        if list.len() > SHARED_DETAILS_MAX || list.iter().any(Detail::is_dear) {
             return;
         }
-        let found = known.lists.iter().find(|shared| ***shared == **list);
-        let shared = found.cloned().unwrap_or_else(|| known.note(std::mem::take(list)));
-        *self = Details::Shared(shared);
+        match known.lists.iter().find(|shared| *shared == list) {
+            Some(shared) => *list = Arc::clone(shared),
+            None => known.note(list),
+        }
     }
 }
 
@@ -144,16 +130,13 @@ impl Deref for Details {
     type Target = [Detail];
 
     fn deref(&self) -> &[Detail] {
-        match self {
-            Details::Own(list) => list,
-            Details::Shared(list) => list,
-        }
+        self.0.as_ref().map_or(&[], |list| list.as_slice())
     }
 }
 
 impl From<Vec<Detail>> for Details {
     fn from(list: Vec<Detail>) -> Self {
-        Details::Own(list)
+        Details((!list.is_empty()).then(|| Arc::new(list)))
     }
 }
 
@@ -171,10 +154,7 @@ impl IntoIterator for Details {
     type IntoIter = std::vec::IntoIter<Detail>;
 
     fn into_iter(self) -> Self::IntoIter {
-        match self {
-            Details::Own(list) => list.into_iter(),
-            Details::Shared(list) => Vec::from(&*list).into_iter(),
-        }
+        self.0.map(Arc::unwrap_or_clone).unwrap_or_default().into_iter()
     }
 }
 
@@ -220,23 +200,21 @@ const KNOWN_DETAILS_MAX: usize = 16;
 /// Lists of details that flows share.
 #[derive(Debug, Default)]
 pub struct KnownDetails {
-    lists: Vec<Arc<[Detail]>>,
+    lists: Vec<Arc<Vec<Detail>>>,
     next: usize,
 }
 
 impl KnownDetails {
     /// Remembers a list, in place of the oldest if there are many.
-    fn note(&mut self, list: Vec<Detail>) -> Arc<[Detail]> {
-        let list: Arc<[Detail]> = list.into();
+    fn note(&mut self, list: &Arc<Vec<Detail>>) {
         match self.lists.get_mut(self.next) {
-            Some(old) => *old = Arc::clone(&list),
-            None => self.lists.push(Arc::clone(&list)),
+            Some(old) => *old = Arc::clone(list),
+            None => self.lists.push(Arc::clone(list)),
         }
         self.next = self.next.saturating_add(1);
         if self.next >= KNOWN_DETAILS_MAX {
             self.next = 0;
         }
-        list
     }
 }
 
@@ -519,14 +497,15 @@ mod tests {
             details
         };
         let (one, other) = (kept(&mut known, list(1)), kept(&mut known, list(1)));
-        assert!(
-            matches!((&one, &other), (Details::Shared(a), Details::Shared(b)) if Arc::ptr_eq(a, b))
-        );
+        let owners = |details: &Details| details.0.as_ref().map_or(0, Arc::strong_count);
+        assert_eq!(owners(&one), 3, "both, and what is known");
+        assert_eq!(owners(&other), 3);
         // What is added later is added to this one alone.
         let mut more = one.clone();
         more.push(Detail::TlsCipher(7));
         assert_eq!((more.len(), one.len(), &*other), (3, 2, &list(1)[..]));
-        assert!(matches!(kept(&mut known, vec![Detail::TlsJa4("x".into())]), Details::Own(_)));
+        assert_eq!(owners(&kept(&mut known, vec![Detail::TlsJa4("x".into())])), 1, "its own");
+        assert!(size_of::<Facts>() <= 5 * size_of::<usize>(), "one word for all");
         for version in 0..1000 {
             kept(&mut known, list(version));
         }
