@@ -245,9 +245,11 @@ class Soak:
             and held.process.running()
         }
         there = self.kernel()
+        # Of all at every look: what one heard that misses its member is told by the look before.
+        speaking = {held.process.name for held in self.held if self.speaks(held)}
         for pair, held in needed.items():
             self.judged += 1
-            if pair not in there and held.process.running() and self.speaks(held):
+            if pair not in there and held.process.running() and held.process.name in speaking:
                 self.lost.append((now - self.begun, *pair))
         explained = {pair[:2] for held in [*self.held, *(h for _, h in self.gone)]
                      for pair in self.of(held)}  # fmt: skip
