@@ -28,7 +28,7 @@ pub static DIAMETER: Dissector = Dissector {
 fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
     part.literal(&[1])?;
     let length = part.u24();
-    require(length % 4 == 0 && (32..0x1_0000).contains(&length))?;
+    require(length.is_multiple_of(4) && (32..0x1_0000).contains(&length))?;
     let (flags, command) = (part.u8(), part.u24());
     let known = matches!(command, 256..=330 | 8_388_600..=8_388_800);
     require(flags & 0x0f == 0 && known)?;

@@ -35,7 +35,7 @@ fn dissect(part: &mut Part<'_>) -> Result<&'static Protocol, Stop> {
         [2, operation, 0, _, ..]
             if operation & 0x7f <= 3
                 && matches!(part.bytes.len(), 24..=1100)
-                && part.bytes.len() % 4 == 0 =>
+                && part.bytes.len().is_multiple_of(4) =>
         {
             Ok(&PCP)
         }

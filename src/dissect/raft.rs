@@ -26,7 +26,7 @@ fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
     part.skip(8);
     let length = usize::from(part.u8());
     part.literal(&[0; 7])?;
-    require(length % 8 == 0 && (8..=128).contains(&length))?;
+    require(length.is_multiple_of(8) && (8..=128).contains(&length))?;
     let address = part.take(length);
     let text = address.split(|&byte| byte == 0).next().unwrap_or_default();
     require(text.iter().all(u8::is_ascii_graphic) && text.contains(&b':'))
