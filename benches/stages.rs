@@ -115,7 +115,7 @@ fn dissecting(c: &mut Criterion) {
             len: payload.len(),
         }];
         let prefix = Prefix::new(transport, [end(50_000), end(port)], [payload, &[]], &chunk);
-        (dissect::ALL[number].dissect)(black_box(&prefix)).is_ok()
+        dissect::ALL[number].dissect(black_box(&prefix)).is_ok()
     };
     let mut group = c.benchmark_group("dissect");
     group.measurement_time(Duration::from_millis(300)).warm_up_time(Duration::from_millis(100));

@@ -70,37 +70,39 @@ impl<'a> Reader<'a> {
 
     /// One byte.
     pub fn u8(&mut self) -> Result<u8, Stop> {
-        self.run(number::u8)
+        let [byte] = self.array()?;
+        Ok(byte)
     }
 
     /// Two bytes.
     pub fn u16(&mut self) -> Result<u16, Stop> {
-        self.run(number::be_u16)
+        self.array().map(u16::from_be_bytes)
     }
 
     /// Three bytes.
     pub fn u24(&mut self) -> Result<u32, Stop> {
-        self.run(number::be_u24)
+        let [high, middle, low] = self.array()?;
+        Ok(u32::from_be_bytes([0, high, middle, low]))
     }
 
     /// Four bytes.
     pub fn u32(&mut self) -> Result<u32, Stop> {
-        self.run(number::be_u32)
+        self.array().map(u32::from_be_bytes)
     }
 
     /// Eight bytes.
     pub fn u64(&mut self) -> Result<u64, Stop> {
-        self.run(number::be_u64)
+        self.array().map(u64::from_be_bytes)
     }
 
     /// Two bytes, least significant first.
     pub fn u16_le(&mut self) -> Result<u16, Stop> {
-        self.run(number::le_u16)
+        self.array().map(u16::from_le_bytes)
     }
 
     /// Four bytes, least significant first.
     pub fn u32_le(&mut self) -> Result<u32, Stop> {
-        self.run(number::le_u32)
+        self.array().map(u32::from_le_bytes)
     }
 
     /// The next `count` bytes.

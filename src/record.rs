@@ -112,7 +112,7 @@ fn categories(view: &View<'_>) -> Value {
     };
     let of_addr = |addr| {
         let mut found = BTreeSet::new();
-        view.any_network_category([addr], |id| {
+        view.any_network_category(&[addr], &mut |id| {
             found.insert(id);
             false
         });

@@ -45,7 +45,7 @@ impl Dialogue {
             if !dissector.over.contains(&Transport::Tcp) || self.refused.contains(&number) {
                 continue;
             }
-            match (dissector.dissect)(&prefix) {
+            match dissector.dissect(&prefix) {
                 Ok(facts) => {
                     answer = Some((facts.certainty, dissector.name == ENCRYPTED.name));
                     break; // it is the last where it is not content
@@ -180,7 +180,7 @@ fn known_after<'a>(
     let mut store = Gathered::default();
     for (number, (direction, at, bytes)) in datagrams.take(PACKETS_MAX).enumerate() {
         store.datagram(*direction, *at, bytes);
-        if (BITTORRENT.dissect)(&store.view(Transport::Udp, ends)).is_ok() {
+        if BITTORRENT.dissect(&store.view(Transport::Udp, ends)).is_ok() {
             return Some(number + 1);
         }
     }

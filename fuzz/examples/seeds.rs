@@ -58,7 +58,7 @@ impl Seeds {
         }
         for (number, dissector) in ALL.iter().enumerate() {
             let Some(over) = dissector.over.iter().position(|t| *t == transport) else { continue };
-            let ask = |prefix: &Prefix<'_>| (dissector.dissect)(prefix).is_ok();
+            let ask = |prefix: &Prefix<'_>| dissector.dissect(prefix).is_ok();
             let known = chunks.first().is_some_and(|(direction, first)| {
                 let at = Timestamp::ZERO;
                 let chunk = [Chunk { direction: *direction, at, start: 0, len: first.len() }];

@@ -86,14 +86,14 @@ fn ask(dissector: &Dissector, mut input: Input<'_>) {
         }
         *sequence = sequence.wrapping_add(u32::try_from(bytes.len()).unwrap());
         let mut prefix = gathered.view(transport, ends);
-        let answer = (dissector.dissect)(&prefix);
+        let answer = dissector.dissect(&prefix);
         if number == 0 && bytes.len() <= SIDE_BYTES_MAX {
-            let first = (dissector.dissect)(&alone);
+            let first = dissector.dissect(&alone);
             assert_eq!(answer, first, "{}: kept or not makes a difference", dissector.name);
         }
         check(dissector, &answer);
         prefix.last_call = true;
-        check(dissector, &(dissector.dissect)(&prefix));
+        check(dissector, &dissector.dissect(&prefix));
         let refused = matches!(answer, Err(Stop::NotMine | Stop::Malformed));
         if gathered.is_full() || (refused && number >= CHUNKS_MAX / 2) {
             break;

@@ -1,9 +1,9 @@
 //! Activision's matchmaking (Call of Duty) over UDP: probes of its servers, which return them.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
 use crate::dissect::sides::answered;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -16,17 +16,16 @@ pub static ACTIVISION: Dissector = Dissector {
     name: "activision",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
 const PROBE_BYTES: usize = 29;
 
 /// `0d 02 00`, 26 bytes; `0c 02 00` and the same: 2^-48 and 2^-208.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     let probe = |bytes| body(bytes, 0x0d);
     answered(prefix, probe, |asked, bytes| body(bytes, 0x0c) == Some(*asked))
-        .map(|()| Facts::of(&PROTOCOL))
 }
 
 fn body(bytes: &[u8], kind: u8) -> Option<&[u8]> {

@@ -1,11 +1,10 @@
 //! AFP in DSI (Apple Filing Protocol) over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// AFP.
 pub static PROTOCOL: Protocol =
@@ -16,30 +15,24 @@ pub static AFP: Dissector = Dissector {
     name: "afp",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    // What is mostly zeros has such headers too.
+    question: Question::PartAt(&[548], dissect),
     teach: None,
 };
 
 /// The DSI header: request or answer, a command, an id, an offset or error, the length of the data,
 /// reserved zeros: 2^-7, 2^-5, 2^-32, and 2^-8 for a length below 16 MiB.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    // What is mostly zeros has such headers too.
-    require(prefix.has_port(548))?;
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let (flags, command) = (reader.u8()?, reader.u8()?);
-        require(flags <= 1 && matches!(command, 1..=6 | 8))?;
-        reader.skip(2)?;
-        let (offset, length) = (reader.u32()?, reader.u32()?);
-        // Only a write has an offset; errors are negative.
-        let sane =
-            offset == 0 || (flags == 0 && command == 6) || (flags == 1 && offset > 0xffff_0000);
-        require(sane && length < 0x100_0000)?;
-        reader.literal(&[0; 4])?;
-        // Zeros and nothing else would be another's.
-        require(side.get(2..4) != Some(&[0, 0]) || length != 0)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let (flags, command) = (part.u8(), part.u8());
+    require(flags <= 1 && matches!(command, 1..=6 | 8))?;
+    part.skip(2);
+    let (offset, length) = (part.u32(), part.u32());
+    // Only a write has an offset; errors are negative.
+    let sane = offset == 0 || (flags == 0 && command == 6) || (flags == 1 && offset > 0xffff_0000);
+    require(sane && length < 0x100_0000)?;
+    part.literal(&[0; 4])?;
+    // Zeros and nothing else would be another's.
+    require(part.bytes.get(2..4) != Some(&[0, 0]) || length != 0)
 }
 
 #[cfg(test)]

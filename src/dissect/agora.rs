@@ -1,8 +1,8 @@
 //! Agora's SD-RTN over UDP: hellos to its edge servers name them.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::sides::each;
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Facts, Protocol, host_name};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -15,7 +15,7 @@ pub static AGORA: Dissector = Dissector {
     name: "agora",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

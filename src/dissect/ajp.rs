@@ -1,11 +1,10 @@
 //! AJP 1.3 (Apache Tomcat connectors): web servers and what they front, over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// AJP.
 pub static PROTOCOL: Protocol =
@@ -16,41 +15,37 @@ pub static AJP: Dissector = Dissector {
     name: "ajp",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Its mark in each direction, a length, a known code: towards the container a ping (2^-40), or a
 /// request whose method and first length are known (2^-16, 2^-8, 2^-4, 2^-8); from it 2^-16, 2^-3,
 /// 2^-6 and a length that fits a code.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let mark = reader.array::<2>()?;
-        require(matches!(mark, [0x12, 0x34] | [b'A', b'B']))?;
-        let (length, code) = (reader.u16()?, reader.u8()?);
-        if mark == [b'A', b'B'] {
-            return match (code, length) {
-                (9, 1) | (5, 2) => Ok(()),
-                // A response: status 100 to 599, then its text.
-                (4, 8..=8192) => {
-                    let status = reader.u16()?;
-                    require((100..600).contains(&status))
-                }
-                _ => Err(Stop::NotMine),
-            };
-        }
-        match (code, length) {
-            (10, 1) => Ok(()),
-            (2, 16..=8192) => {
-                let (method, version) = (reader.u8()?, reader.u16()?);
-                require((1..=27).contains(&method) && version == 8)?;
-                reader.literal(b"HTTP/1.")
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let mark = part.array::<2>();
+    require(matches!(mark, [0x12, 0x34] | [b'A', b'B']))?;
+    let (length, code) = (part.u16(), part.u8());
+    if mark == [b'A', b'B'] {
+        return match (code, length) {
+            (9, 1) | (5, 2) => Ok(()),
+            // A response: status 100 to 599, then its text.
+            (4, 8..=8192) => {
+                let status = part.u16();
+                require((100..600).contains(&status))
             }
             _ => Err(Stop::NotMine),
+        };
+    }
+    match (code, length) {
+        (10, 1) => Ok(()),
+        (2, 16..=8192) => {
+            let (method, version) = (part.u8(), part.u16());
+            require((1..=27).contains(&method) && version == 8)?;
+            part.literal(b"HTTP/1.")
         }
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+        _ => Err(Stop::NotMine),
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! Alibaba Cloud's agents over TCP: messages behind a magic.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Alibaba Cloud.
 pub static PROTOCOL: Protocol =
@@ -16,21 +15,14 @@ pub static ALICLOUD: Dissector = Dissector {
     name: "alicloud",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// `babeface`, least byte first (2^-32), a length below 64 KiB (2^-16).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(&[0xce, 0xfa, 0xbe, 0xba])?;
-        if (1..0x1_0000).contains(&reader.u32_le()?) {
-            Ok(Facts::of(&PROTOCOL))
-        } else {
-            Err(Stop::NotMine)
-        }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0xce, 0xfa, 0xbe, 0xba])?;
+    require((1..0x1_0000).contains(&part.u32_le()))
 }
 
 #[cfg(test)]

@@ -2,12 +2,11 @@
 //!
 //! roobscoob/among-us-protocol, "Hello" (a reliable packet of the library Hazel).
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Among Us.
 pub static PROTOCOL: Protocol =
@@ -18,7 +17,7 @@ pub static AMONGUS: Dissector = Dissector {
     name: "amongus",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -26,20 +25,14 @@ pub static AMONGUS: Dissector = Dissector {
 const VERSIONS: std::ops::Range<u32> = 50_450_000..51_000_000;
 
 /// A hello, the first of its client (2^-32), a version (2^-12), a name that fits (2^-8): 2^-52.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        let mut reader = Reader::datagram(bytes);
-        reader.literal(&[8, 0, 1, 0])?;
-        let version = reader.u32_le()?;
-        let length = usize::from(reader.u8()?);
-        let name = reader.take(length)?;
-        if VERSIONS.contains(&version) && (1..=40).contains(&length) && str::from_utf8(name).is_ok()
-        {
-            Ok(Facts::of(&PROTOCOL))
-        } else {
-            Err(Stop::NotMine)
-        }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[8, 0, 1, 0])?;
+    let version = part.u32_le();
+    let length = usize::from(part.u8());
+    let name = part.take(length);
+    require(
+        VERSIONS.contains(&version) && (1..=40).contains(&length) && str::from_utf8(name).is_ok(),
+    )
 }
 
 #[cfg(test)]

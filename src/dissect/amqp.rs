@@ -1,11 +1,10 @@
 //! AMQP 0-9-1 and 1.0 over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// AMQP.
 pub static PROTOCOL: Protocol =
@@ -16,22 +15,18 @@ pub static AMQP: Dissector = Dissector {
     name: "amqp",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// The header with which a client opens: the name, what is inside, and a known version: 2^-60.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(b"AMQP")?;
-        let version = reader.array::<4>()?;
-        require(matches!(
-            version,
-            [0 | 2 | 3, 1, 0, 0] | [0, 0, 9, 1] | [1, 1, 0, 10] | [1, 1, 8, 0 | 9] | [1, 1, 9, 1]
-        ))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"AMQP")?;
+    let version = part.array::<4>();
+    require(matches!(
+        version,
+        [0 | 2 | 3, 1, 0, 0] | [0, 0, 9, 1] | [1, 1, 0, 10] | [1, 1, 8, 0 | 9] | [1, 1, 9, 1]
+    ))
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! BACnet/IP (ASHRAE 135, annex J): building automation over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// BACnet.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,32 +19,31 @@ pub static BACNET: Dissector = Dissector {
     name: "bacnet",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 const PORT: u16 = 47808;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| message(datagram, prefix.has_port(PORT))).map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    message(part, part.prefix.has_port(PORT))
 }
 
 /// J.2: the link's type, a function and the datagram's length (2^-28). Those that carry a network
 /// message show its version and reserved bits (2^-10 more); the others have no more to tell and
 /// count on the registered port alone.
-fn message(bytes: &[u8], home: bool) -> Result<(), Stop> {
-    let mut reader = Reader::datagram(bytes);
-    reader.literal(&[0x81])?;
-    let (function, length) = (reader.u8()?, usize::from(reader.u16()?));
-    require(function <= 0x0b && length == bytes.len())?;
+fn message(part: &mut Part<'_>, home: bool) -> Result<(), Stop> {
+    part.literal(&[0x81])?;
+    let (function, length) = (part.u8(), usize::from(part.u16()));
+    require(function <= 0x0b && length == part.bytes.len())?;
     match function {
-        0x04 => reader.skip(6)?, // whose broadcast is forwarded
+        0x04 => part.skip(6), // whose broadcast is forwarded
         0x09..=0x0b => {}
         _ => return require(home),
     }
     // 6.2.2: version 1, reserved bits 6 and 4 of the control byte.
-    let (version, control) = (reader.u8()?, reader.u8()?);
-    require(version == 1 && control & 0x50 == 0 && !reader.is_empty())
+    let (version, control) = (part.u8(), part.u8());
+    require(version == 1 && control & 0x50 == 0 && !part.is_empty())
 }
 
 #[cfg(test)]

@@ -3,12 +3,11 @@
 //! bnetdocs.org, "SID_AUTH_INFO" (0x50): protocol selector 1, then `ff`, a message, its length, the
 //! platform and the product as reversed text.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::{is_any, require};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// StarCraft, and the classic service whatever the game.
 pub static STARCRAFT: Protocol =
@@ -22,41 +21,39 @@ pub static BATTLENET: Dissector = Dissector {
     name: "battlenet",
     over: &[Transport::Tcp],
     protocols: &[&STARCRAFT, &WARCRAFT3],
-    dissect,
+    question: Question::Which(dissect),
     teach: None,
 };
 
 /// The first request of StarCraft II: ten bytes, 2^-80.
 const LOGON: [u8; 10] = [0x4a, 0, 0, 0x0a, 0x66, 2, 0x0a, 0xed, 0x2d, 0x66];
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| match side.first() {
-        Some(1) => classic(side),
-        Some(0x4a) => Reader::stream(side).literal(&LOGON).map(|()| Facts::of(&STARCRAFT)),
+fn dissect(part: &mut Part<'_>) -> Result<&'static Protocol, Stop> {
+    match part.bytes.first() {
+        Some(1) => classic(part),
+        Some(0x4a) => part.literal(&LOGON).map(|()| &STARCRAFT),
         Some(_) => Err(Stop::NotMine),
         None => Err(Stop::NeedMore),
-    })
+    }
 }
 
 /// Selector, message, a length below 256, protocol 0, a platform and a product: 2^-24, 2^-8, 2^-32,
 /// 2^-60.
-fn classic(side: &[u8]) -> Result<Facts, Stop> {
-    let mut reader = Reader::stream(side);
-    reader.literal(&[1, 0xff, 0x50])?;
-    let length = reader.u16_le()?;
-    reader.literal(&[0; 4])?;
-    let platform = reader.array::<4>()?;
-    let product = reader.array::<4>()?;
-    if !(24..256).contains(&length) || !matches!(&platform, b"68XI" | b"CAMP" | b"XCMX") {
+fn classic(part: &mut Part<'_>) -> Result<&'static Protocol, Stop> {
+    part.literal(&[1, 0xff, 0x50])?;
+    let length = part.u16_le();
+    part.literal(&[0; 4])?;
+    let platform = part.array::<4>();
+    let product = part.array::<4>();
+    if !(24..256).contains(&length) || !is_any(&platform, &[b"68XI", b"CAMP", b"XCMX"]) {
         return Err(Stop::NotMine);
     }
-    match &product {
-        b"RATS" | b"PXES" | b"RHSS" | b"RTSJ" | b"NB2W" | b"VD2D" | b"PX2D" | b"LTRD" => {
-            Ok(Facts::of(&STARCRAFT))
-        }
-        b"3RAW" | b"PX3W" | b"MD3W" => Ok(Facts::of(&WARCRAFT3)),
-        _ => Err(Stop::NotMine),
+    if is_any(&product, &[b"3RAW", b"PX3W", b"MD3W"]) {
+        return Ok(&WARCRAFT3);
     }
+    let others: [&[u8]; 8] =
+        [b"RATS", b"PXES", b"RHSS", b"RTSJ", b"NB2W", b"VD2D", b"PX2D", b"LTRD"];
+    require(is_any(&product, &others)).map(|()| &STARCRAFT)
 }
 
 #[cfg(test)]

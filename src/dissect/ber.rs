@@ -1,9 +1,9 @@
 //! SNMP, LDAP and Kerberos: three protocols whose messages are BER of known shape (X.690).
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::inner::{Start, starttls};
 use crate::dissect::sides::each;
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Facts, Protocol};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -35,7 +35,7 @@ pub static BER: Dissector = Dissector {
     name: "ber",
     over: &[Transport::Udp, Transport::Tcp],
     protocols: &[&SNMP, &LDAP, &KERBEROS],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

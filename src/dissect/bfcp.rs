@@ -1,9 +1,9 @@
 //! BFCP, which gives the floor in conferences (RFC 8855), over UDP and TCP.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::sides::answered;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -15,7 +15,7 @@ pub static BFCP: Dissector = Dissector {
     name: "bfcp",
     over: &[Transport::Udp, Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
@@ -24,11 +24,10 @@ type Numbers<'a> = (u8, &'a [u8]);
 
 /// Version 1 or 2, a known primitive, a length that fits (2^-24 each way), a primitive that answers
 /// (2^-5), and eight bytes of numbers that return (2^-64).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     answered(prefix, message, |(asked, numbers), bytes| {
         message(bytes).is_some_and(|(given, same)| same == *numbers && is_answer(*asked, given))
     })
-    .map(|()| Facts::of(&PROTOCOL))
 }
 
 fn message(bytes: &[u8]) -> Option<Numbers<'_>> {

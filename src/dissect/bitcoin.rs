@@ -3,12 +3,10 @@
 //! developer.bitcoin.org, "P2P Network", section "Message headers": a network's magic, a command of
 //! twelve bytes, a little-endian length, a checksum.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Bitcoin.
 pub static PROTOCOL: Protocol =
@@ -19,7 +17,7 @@ pub static BITCOIN: Dissector = Dissector {
     name: "bitcoin",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -41,22 +39,19 @@ const LENGTH_MAX: u32 = 4_000_000;
 
 /// The magic (2^-28), a command of small letters with zeros behind it (less than 2^-30) and a sane
 /// length (2^-10).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        if !MAGICS.contains(&reader.u32()?) {
-            return Err(Stop::NotMine);
-        }
-        let command = reader.take(12)?;
-        let letters = command.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
-        // Some end in a digit (sendaddrv2).
-        let ending = command.get(letters..).unwrap_or_default();
-        let ending = ending.strip_prefix(b"2").unwrap_or(ending);
-        if letters < 2 || ending.iter().any(|&byte| byte != 0) || reader.u32_le()? > LENGTH_MAX {
-            return Err(Stop::NotMine);
-        }
-        Ok(Facts::of(&PROTOCOL))
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    if !MAGICS.contains(&part.u32()) {
+        return Err(Stop::NotMine);
+    }
+    let command = part.take(12);
+    let letters = command.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+    // Some end in a digit (sendaddrv2).
+    let ending = command.get(letters..).unwrap_or_default();
+    let ending = ending.strip_prefix(b"2").unwrap_or(ending);
+    if letters < 2 || ending.iter().any(|&byte| byte != 0) || part.u32_le() > LENGTH_MAX {
+        return Err(Stop::NotMine);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! BJNP: printers and scanners of Canon, over UDP and TCP.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, reader, require};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::{is_any, require};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// BJNP.
 pub static PROTOCOL: Protocol = Protocol {
@@ -25,24 +24,20 @@ pub static BJNP: Dissector = Dissector {
     name: "bjnp",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// As in the free drivers of CUPS and SANE: `BJNP` or `MFNP`, a type of device with the answer's
 /// bit, and the length of what follows the header: 2^-31, 2^-6, 2^-32 in a datagram.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |part| {
-        let mut reader = reader(prefix.transport, part);
-        let name = reader.array::<4>()?;
-        require(matches!(&name, b"BJNP" | b"MFNP" | b"BJNB"))?;
-        let device = reader.u8()?;
-        require(matches!(device & 0x7f, 1 | 2))?;
-        reader.skip(7)?; // command, sequence, session
-        let length = usize::try_from(reader.u32()?).map_err(|_| Stop::NotMine)?;
-        require(prefix.transport == Transport::Tcp || length == reader.len())
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let name = part.array::<4>();
+    require(is_any(&name, &[b"BJNP", b"MFNP", b"BJNB"]))?;
+    let device = part.u8();
+    require(matches!(device & 0x7f, 1 | 2))?;
+    part.skip(7); // command, sequence, session
+    let length = usize::try_from(part.u32()).map_err(|_| Stop::NotMine)?;
+    require(part.is_stream() || length == part.len())
 }
 
 #[cfg(test)]

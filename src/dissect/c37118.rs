@@ -1,12 +1,11 @@
 //! IEEE C37.118.2: synchrophasors over TCP and UDP.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
 use crate::dissect::crc::crc_ccitt;
-use crate::dissect::sides::{each, reader, require};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Synchrophasors.
 pub static PROTOCOL: Protocol =
@@ -17,7 +16,7 @@ pub static C37118: Dissector = Dissector {
     name: "c37118",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -26,24 +25,17 @@ const FRAME_MAX: usize = 1024;
 
 /// Section 6.2: the sync byte, a type and version, the frame's size, and the checksum at its end:
 /// 2^-8, 2^-4, 2^-16 in a datagram and 2^-6 in a stream, 2^-16. A command's size is fixed besides.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |part| {
-        let mut reader = reader(prefix.transport, part);
-        reader.literal(&[0xaa])?;
-        let kind = reader.u8()?;
-        let size = usize::from(reader.u16()?);
-        require(
-            kind >> 4 <= 5 && matches!(kind & 0x0f, 1 | 2) && (16..=FRAME_MAX).contains(&size),
-        )?;
-        let stream = prefix.transport == Transport::Tcp;
-        require(stream || size == part.len())?;
-        reader.skip(size.saturating_sub(6))?;
-        let sum = reader.u16()?;
-        require(sum == crc_ccitt(part.get(..size.saturating_sub(2)).unwrap_or_default()))?;
-        // A command is exactly so long.
-        require(!stream || (kind >> 4 != 4) || size == 18)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0xaa])?;
+    let kind = part.u8();
+    let size = usize::from(part.u16());
+    require(kind >> 4 <= 5 && matches!(kind & 0x0f, 1 | 2) && (16..=FRAME_MAX).contains(&size))?;
+    require(part.is_stream() || size == part.bytes.len())?;
+    part.skip(size.saturating_sub(6));
+    let sum = part.u16();
+    require(sum == crc_ccitt(part.bytes.get(..size.saturating_sub(2)).unwrap_or_default()))?;
+    // A command is exactly so long.
+    require(!part.is_stream() || (kind >> 4 != 4) || size == 18)
 }
 
 #[cfg(test)]

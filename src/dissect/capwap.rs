@@ -1,9 +1,9 @@
 //! CAPWAP (RFC 5415): access points and their controller, over UDP.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::sides::{contains, each, require};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -20,7 +20,7 @@ pub static CAPWAP: Dissector = Dissector {
     name: "capwap",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
@@ -29,7 +29,7 @@ const DATA: u16 = 5247;
 /// What stands in front of a bridged packet: LLC and SNAP.
 const SNAP: [u8; 6] = [0xaa, 0xaa, 3, 0, 0, 0];
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     let (control, data) = (prefix.has_port(CONTROL), prefix.has_port(DATA));
     require(control || data)?;
     each(prefix, |datagram| {
@@ -45,7 +45,6 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
             _ => Err(Stop::NotMine),
         }
     })
-    .map(|()| Facts::of(&PROTOCOL))
 }
 
 /// Section 4.3: a header of some words for a known kind of radio, its reserved bits zero. Data are

@@ -1,11 +1,10 @@
 //! The native protocol of Apache Cassandra over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{contains, each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::{contains, require};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// CQL.
 pub static PROTOCOL: Protocol =
@@ -16,31 +15,27 @@ pub static CASSANDRA: Dissector = Dissector {
     name: "cassandra",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// native_protocol_v4.spec section 2: a version, flags, a stream, an operation, a length. Clients
 /// ask for the options with nothing more (2^-64), or start with a map that names the language's
 /// version.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let (version, flags) = (reader.u8()?, reader.u8()?);
-        require(matches!(version, 3..=5) && flags & 0xe0 == 0)?;
-        reader.skip(2)?;
-        let (operation, length) = (reader.u8()?, reader.u32()?);
-        match operation {
-            5 => require(length == 0 && reader.is_empty()),
-            1 => {
-                require((16..1024).contains(&length))?;
-                let body = reader.take(usize::try_from(length).unwrap_or_default())?;
-                require(contains(body, b"CQL_VERSION"))
-            }
-            _ => Err(Stop::NotMine),
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let (version, flags) = (part.u8(), part.u8());
+    require(matches!(version, 3..=5) && flags & 0xe0 == 0)?;
+    part.skip(2);
+    let (operation, length) = (part.u8(), part.u32());
+    match operation {
+        5 => require(length == 0 && part.is_empty()),
+        1 => {
+            require((16..1024).contains(&length))?;
+            let body = part.take(usize::try_from(length).unwrap_or_default());
+            require(contains(body, b"CQL_VERSION"))
         }
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+        _ => Err(Stop::NotMine),
+    }
 }
 
 #[cfg(test)]

@@ -2,12 +2,10 @@
 //!
 //! [MS-CDP] sections 2.2.2.1.1 and 2.2.2.2: a signature, the message's length, version 3, a type.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Connected Devices Platform.
 pub static PROTOCOL: Protocol = Protocol {
@@ -22,25 +20,22 @@ pub static CDP: Dissector = Dissector {
     name: "cdp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Signature, length, version, type: 2^-48; and no sequence, one fragment: 2^-64 more.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        let mut reader = Reader::datagram(bytes);
-        reader.literal(&[0x30, 0x30])?;
-        if usize::from(reader.u16()?) != bytes.len() {
-            return Err(Stop::NotMine);
-        }
-        reader.literal(&[3, 1])?;
-        reader.skip(2)?; // flags
-        reader.literal(&[0; 4])?; // sequence
-        reader.skip(8)?; // request
-        reader.literal(&[0, 0, 0, 1])?;
-        Ok(Facts::of(&PROTOCOL))
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0x30, 0x30])?;
+    if usize::from(part.u16()) != part.bytes.len() {
+        return Err(Stop::NotMine);
+    }
+    part.literal(&[3, 1])?;
+    part.skip(2); // flags
+    part.literal(&[0; 4])?; // sequence
+    part.skip(8); // request
+    part.literal(&[0, 0, 0, 1])?;
+    Ok(())
 }
 
 #[cfg(test)]

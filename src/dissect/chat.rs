@@ -1,10 +1,10 @@
 //! IRC (RFC 2812, modern clients' CAP) and XMPP (RFC 6120).
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
 use crate::dissect::inner::{Start, starttls};
-use crate::dissect::sides::{contains, each, line};
+use crate::dissect::sides::{contains, each, is_any, line};
 use crate::dissect::tls::protocol::XMPPS;
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Facts, Protocol};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -29,7 +29,7 @@ pub static CHAT: Dissector = Dissector {
     name: "chat",
     over: &[Transport::Tcp],
     protocols: &[&IRC, &XMPP, &XMPPS],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 
@@ -67,7 +67,8 @@ fn behind_elements(side: &[u8]) -> Start {
 /// RFC 6120 section 4.7: a `stream` element in the namespace of streams.
 fn xmpp(side: &[u8]) -> Result<(), Stop> {
     let head = side.get(..STREAM_MAX).unwrap_or(side);
-    let start = [&b"<?xml"[..], b"<stream:"].into_iter().any(|opening| {
+    let openings: &[&[u8]] = &[b"<?xml", b"<stream:"];
+    let start = openings.iter().any(|opening| {
         let seen = head.len().min(opening.len());
         head.get(..seen) == opening.get(..seen)
     });
@@ -104,18 +105,16 @@ fn is_irc(line: &[u8]) -> bool {
     if from_server {
         first = words.next().unwrap_or_default();
         let numeric = first.len() == 3 && first.iter().all(u8::is_ascii_digit);
-        return numeric || matches!(first, b"NOTICE" | b"CAP" | b"PING" | b"MODE" | b"JOIN");
+        return numeric || is_any(first, &[b"NOTICE", b"CAP", b"PING", b"MODE", b"JOIN"]);
     }
     let second = words.next().unwrap_or_default();
     let third = words.next();
-    match first {
-        b"NICK" | b"nick" => !second.is_empty() && third.is_none(),
-        b"USER" | b"user" => words.next().is_some(), // four parameters (section 3.1.3)
-        b"CAP" => matches!(second, b"LS" | b"REQ" | b"END"),
-        b"NOTICE" => second == b"AUTH",
-        b"PASS" | b"JOIN" | b"PING" => !second.is_empty(),
-        _ => false,
-    }
+    let is = |commands: &[&[u8]]| is_any(first, commands);
+    is(&[b"NICK", b"nick"]) && !second.is_empty() && third.is_none()
+        || is(&[b"USER", b"user"]) && words.next().is_some() // four parameters (section 3.1.3)
+        || is(&[b"CAP"]) && is_any(second, &[b"LS", b"REQ", b"END"])
+        || is(&[b"NOTICE"]) && second == b"AUTH"
+        || is(&[b"PASS", b"JOIN", b"PING"]) && !second.is_empty()
 }
 
 #[cfg(test)]

@@ -1,11 +1,9 @@
 //! The agent of Checkmk over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Checkmk.
 pub static PROTOCOL: Protocol =
@@ -16,14 +14,13 @@ pub static CHECKMK: Dissector = Dissector {
     name: "checkmk",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// The header of an agent's first section.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| Reader::stream(side).literal(b"<<<check_mk>>>"))
-        .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"<<<check_mk>>>")
 }
 
 #[cfg(test)]

@@ -1,11 +1,9 @@
 //! Citrix ICA over TCP: the greeting of its servers, and of the common gateway (CGP) before it.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Citrix (IANA: ica, citrix-sessrel).
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,20 +18,17 @@ pub static CITRIX: Dissector = Dissector {
     name: "citrix",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Six bytes, 2^-48; or a byte and `CGP/01`, 2^-48.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        if side.first() == Some(&0x1a) {
-            reader.skip(1)?;
-            return reader.literal(b"CGP/01").map(|()| Facts::of(&PROTOCOL));
-        }
-        reader.literal(b"\x7f\x7fICA\0").map(|()| Facts::of(&PROTOCOL))
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    if part.bytes.first() == Some(&0x1a) {
+        part.skip(1);
+        return part.literal(b"CGP/01");
+    }
+    part.literal(b"\x7f\x7fICA\0")
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! CNP/IP (EIA-852, ISO 14908-4): LonTalk over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// CNP/IP.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,24 +19,20 @@ pub static CNP_IP: Dissector = Dissector {
     name: "cnp_ip",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Section 8: the datagram's length, version 1, a packet type, no extended header, no vendor's
 /// code: 2^-16, 2^-8, 2^-4, 2^-8, 2^-16.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        let (length, version, kind) = (usize::from(reader.u16()?), reader.u8()?, reader.u8()?);
-        require(length == datagram.len() && length >= 20 && version == 1)?;
-        let known = matches!(kind, 0x01 | 0x03..=0x08 | 0x60..=0x66 | 0x70 | 0x71);
-        require(known)?;
-        let (extension, _flags) = (reader.u8()?, reader.u8()?);
-        require(extension == 0)?;
-        reader.literal(&[0, 0])
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let (length, version, kind) = (usize::from(part.u16()), part.u8(), part.u8());
+    require(length == part.bytes.len() && length >= 20 && version == 1)?;
+    let known = matches!(kind, 0x01 | 0x03..=0x08 | 0x60..=0x66 | 0x70 | 0x71);
+    require(known)?;
+    let (extension, _flags) = (part.u8(), part.u8());
+    require(extension == 0)?;
+    part.literal(&[0, 0])
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! CoAP (RFC 7252) over UDP.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -15,7 +15,7 @@ pub static COAP: Dissector = Dissector {
     name: "coap",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
@@ -25,12 +25,12 @@ const OPTIONS_MAX: usize = 32;
 
 /// Version 1, a known code and options of known numbers that end where they should. Off the port
 /// a response must return the request's token of at least two bytes or its message id.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     let mut asked = None;
     for datagram in prefix.datagrams() {
         let message = message(datagram.bytes)?;
         if prefix.has_port(PORT) {
-            return Ok(Facts::of(&PROTOCOL));
+            return Ok(());
         }
         let back = datagram.direction.flipped();
         if message.request {
@@ -42,7 +42,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
             && token == message.token
             && (token.len() >= 2 || id == message.id)
         {
-            return Ok(Facts::of(&PROTOCOL));
+            return Ok(());
         }
     }
     Err(Stop::NeedMore)

@@ -1,11 +1,10 @@
 //! The binary protocol of collectd over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// collectd.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,7 +19,7 @@ pub static COLLECTD: Dissector = Dissector {
     name: "collectd",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -30,38 +29,34 @@ const PARTS_MAX: usize = 16;
 /// collectd.org, "Binary protocol": parts of a type and a length. The first names the host in
 /// visible characters that end in a zero (2^-16, 2^-8, 2^-8), or begins a signature or encryption
 /// of a fixed length; known parts follow (2^-12 each).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        let (kind, length) = (reader.u16()?, usize::from(reader.u16()?));
-        if kind == 0x0210 {
-            // Encrypted: it is all one part, with a user's name inside.
-            require(length == datagram.len())?;
-            let user = usize::from(reader.u16()?);
-            let user = reader.take(user)?;
-            return require(!user.is_empty() && user.iter().all(u8::is_ascii_graphic));
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let (kind, length) = (part.u16(), usize::from(part.u16()));
+    if kind == 0x0210 {
+        // Encrypted: it is all one part, with a user's name inside.
+        require(length == part.bytes.len())?;
+        let user = usize::from(part.u16());
+        let user = part.take(user);
+        return require(!user.is_empty() && user.iter().all(u8::is_ascii_graphic));
+    }
+    if kind == 0x0200 {
+        part.skip(length.checked_sub(4).ok_or(Stop::NotMine)?);
+    } else {
+        require(kind == 0)?;
+        let host = part.take(length.checked_sub(4).ok_or(Stop::NotMine)?);
+        let [name @ .., 0] = host else { return Err(Stop::NotMine) };
+        require(!name.is_empty() && name.iter().all(u8::is_ascii_graphic))?;
+    }
+    let mut parts = 0usize;
+    while !part.is_empty() && parts < PARTS_MAX {
+        let (kind, length) = (part.u16(), usize::from(part.u16()));
+        if !matches!(kind, 0..=9 | 0x0100 | 0x0101) && parts >= 2 {
+            break; // a newer kind, or damage
         }
-        if kind == 0x0200 {
-            reader.skip(length.checked_sub(4).ok_or(Stop::NotMine)?)?;
-        } else {
-            require(kind == 0)?;
-            let host = reader.take(length.checked_sub(4).ok_or(Stop::NotMine)?)?;
-            let [name @ .., 0] = host else { return Err(Stop::NotMine) };
-            require(!name.is_empty() && name.iter().all(u8::is_ascii_graphic))?;
-        }
-        let mut parts = 0usize;
-        while !reader.is_empty() && parts < PARTS_MAX {
-            let (kind, length) = (reader.u16()?, usize::from(reader.u16()?));
-            if !matches!(kind, 0..=9 | 0x0100 | 0x0101) && parts >= 2 {
-                break; // a newer kind, or damage
-            }
-            require(matches!(kind, 0..=9 | 0x0100 | 0x0101))?;
-            reader.skip(length.checked_sub(4).ok_or(Stop::NotMine)?)?;
-            parts = parts.saturating_add(1);
-        }
-        require(parts > 0)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+        require(matches!(kind, 0..=9 | 0x0100 | 0x0101))?;
+        part.skip(length.checked_sub(4).ok_or(Stop::NotMine)?);
+        parts = parts.saturating_add(1);
+    }
+    require(parts > 0)
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! CORBA (OMG GIOP and IIOP) over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// GIOP.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,19 +19,15 @@ pub static CORBA: Dissector = Dissector {
     name: "corba",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Section 15.4.1: `GIOP`, version 1.0 to 1.3, flags below 4, a type: 2^-32, 2^-14, 2^-6, 2^-5.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(b"GIOP\x01")?;
-        let (minor, flags, kind) = (reader.u8()?, reader.u8()?, reader.u8()?);
-        require(minor <= 3 && flags <= 7 && kind <= 7)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"GIOP\x01")?;
+    let (minor, flags, kind) = (part.u8(), part.u8(), part.u8());
+    require(minor <= 3 && flags <= 7 && kind <= 7)
 }
 
 #[cfg(test)]

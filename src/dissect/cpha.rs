@@ -1,11 +1,10 @@
 //! Check Point ClusterXL over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// CPHA.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,22 +19,18 @@ pub static CPHA: Dissector = Dissector {
     name: "cpha",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Both ends use the registered port, and a message begins with its mark, a version and a kind:
 /// 2^-32, 2^-16, 2^-8.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    require(prefix.ends.iter().all(|end| end.port == 8116))?;
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        reader.literal(&[0x1a, 0x90])?;
-        reader.skip(4)?; // version, cluster
-        let kind = reader.u16()?;
-        require(kind <= 0xff)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    require(part.prefix.ends.iter().all(|end| end.port == 8116))?;
+    part.literal(&[0x1a, 0x90])?;
+    part.skip(4); // version, cluster
+    let kind = part.u16();
+    require(kind <= 0xff)
 }
 
 #[cfg(test)]

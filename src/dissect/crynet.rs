@@ -1,11 +1,9 @@
 //! CryEngine's network layer over UDP: the opening of a connection.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// CryNetwork.
 pub static PROTOCOL: Protocol =
@@ -16,7 +14,7 @@ pub static CRYNET: Dissector = Dissector {
     name: "crynet",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -24,17 +22,17 @@ pub static CRYNET: Dissector = Dissector {
 const HEAD_BYTES: usize = 10;
 
 /// Message `3c`, a build, eleven zeros, and little-endian 1, 7, 3: 24 fixed bytes and a length.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| match bytes {
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    match part.bytes {
         [length @ 0x3c, 0, 0, _, _, rest @ ..]
-            if bytes.len() == usize::from(*length).saturating_add(HEAD_BYTES)
+            if part.bytes.len() == usize::from(*length).saturating_add(HEAD_BYTES)
                 && rest.starts_with(&[0; 11])
                 && rest.get(11..20) == Some(&[1, 0, 0, 0, 7, 0, 0, 0, 3]) =>
         {
-            Ok(Facts::of(&PROTOCOL))
+            Ok(())
         }
         _ => Err(Stop::NotMine),
-    })
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Databases and caches: MySQL, PostgreSQL, Redis, MongoDB, Memcached.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::inner::{Start, starttls};
-use crate::dissect::sides::{each, line};
+use crate::dissect::sides::{each, is_any, line};
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Facts, Protocol};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -28,7 +28,7 @@ pub static DATABASE: Dissector = Dissector {
     name: "database",
     over: &[Transport::Tcp],
     protocols: &[&MYSQL, &PGSQL, &REDIS, &MONGODB, &MEMCACHED],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 
@@ -112,7 +112,7 @@ fn pgsql(side: &[u8]) -> Answer {
         (80_877_103 | 80_877_104, 8) => Ok(&PGSQL),
         (0x0003_0000..=0x0003_0002, 16..) => {
             let parameter = reader.take(5)?;
-            let known = [&b"user\0"[..], b"datab", b"clien", b"appli", b"optio"];
+            let known: &[&[u8]] = &[b"user\0", b"datab", b"clien", b"appli", b"optio"];
             if known.contains(&parameter) { Ok(&PGSQL) } else { Err(Stop::NotMine) }
         }
         _ => Err(Stop::NotMine),
@@ -205,12 +205,9 @@ fn memcached(side: &[u8]) -> Answer {
         (0..count).all(|_| digits(words.next()))
             && words.next().is_none_or(|last| last == b"noreply")
     };
-    let known = match command {
-        b"set" | b"add" | b"replace" | b"append" | b"prepend" => numbers(3),
-        b"VALUE" => numbers(2),
-        b"STAT" => line.starts_with(b"STAT pid "),
-        _ => false,
-    };
+    let stores = is_any(command, &[b"set", b"add", b"replace", b"append", b"prepend"]);
+    let known =
+        stores && numbers(3) || command == b"VALUE" && numbers(2) || line.starts_with(b"STAT pid ");
     if known { Ok(&MEMCACHED) } else { Err(Stop::NotMine) }
 }
 

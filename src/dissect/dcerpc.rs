@@ -1,11 +1,10 @@
 //! DCE/RPC (Open Group C706) over TCP, and over UDP as PROFINET uses it.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// DCE/RPC.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,43 +19,40 @@ pub static DCERPC: Dissector = Dissector {
     name: "dcerpc",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |part| match prefix.transport {
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    match part.prefix.transport {
         Transport::Tcp => connected(part),
         _ => connectionless(part),
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+    }
 }
 
 /// Section 12.6.3: version 5.0 or 5.1, a type, how data are written, a length: 2^-15, 2^-4, 2^-29.
-fn connected(bytes: &[u8]) -> Result<(), Stop> {
-    let mut reader = Reader::stream(bytes);
-    reader.literal(&[5])?;
-    let (minor, kind, _flags) = (reader.u8()?, reader.u8()?, reader.u8()?);
+fn connected(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[5])?;
+    let (minor, kind, _flags) = (part.u8(), part.u8(), part.u8());
     require(minor <= 1 && kind <= 19)?;
-    let order = reader.u8()?;
+    let order = part.u8();
     require(matches!(order, 0x00 | 0x10))?;
-    reader.literal(&[0; 3])?;
-    let length = if order == 0 { reader.u16()? } else { reader.u16_le()? };
+    part.literal(&[0; 3])?;
+    let length = if order == 0 { part.u16() } else { part.u16_le() };
     require((16..=0x4000).contains(&length))
 }
 
 /// Section 12.5.2: version 4, a type, reserved flags, how data are written, and 80 bytes of header
 /// that announce the rest: 2^-8, 2^-4, 2^-7, 2^-20, 2^-16.
-fn connectionless(bytes: &[u8]) -> Result<(), Stop> {
-    let mut reader = Reader::datagram(bytes);
-    reader.literal(&[4])?;
-    let (kind, _flags, reserved, order) = (reader.u8()?, reader.u8()?, reader.u8()?, reader.u8()?);
+fn connectionless(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[4])?;
+    let (kind, _flags, reserved, order) = (part.u8(), part.u8(), part.u8(), part.u8());
     require(kind <= 10 && reserved & 0xfc == 0 && matches!(order, 0x00 | 0x10))?;
-    reader.literal(&[0; 2])?;
-    reader.skip(67)?;
-    let length = if order == 0 { reader.u16()? } else { reader.u16_le()? };
-    reader.skip(4)?; // fragment, authentication, serial
-    require(usize::from(length) == reader.len())
+    part.literal(&[0; 2])?;
+    part.skip(67);
+    let length = if order == 0 { part.u16() } else { part.u16_le() };
+    part.skip(4); // fragment, authentication, serial
+    require(usize::from(length) == part.len())
 }
 
 #[cfg(test)]

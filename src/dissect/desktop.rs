@@ -1,9 +1,9 @@
 //! Remote screens and terminals: RDP (MS-RDPBCGR 2.2.1.1), VNC (RFC 6143), Telnet (RFC 854).
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::inner::{Start, starttls};
 use crate::dissect::sides::each;
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Facts, Protocol};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -23,7 +23,7 @@ pub static DESKTOP: Dissector = Dissector {
     name: "desktop",
     over: &[Transport::Tcp],
     protocols: &[&RDP, &VNC, &TELNET],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::bytes::{Reader, Stop, be_u32_at};
-use crate::dissect::Dissector;
 use crate::dissect::sides::each;
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Detail, Facts, Protocol, bounded_text};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -30,7 +30,7 @@ pub static DHCP: Dissector = Dissector {
     name: "dhcp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL, &PROTOCOL_V6],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

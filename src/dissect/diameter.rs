@@ -1,11 +1,10 @@
 //! Diameter (RFC 6733) over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Diameter.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,27 +19,23 @@ pub static DIAMETER: Dissector = Dissector {
     name: "diameter",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Section 3 and 4.1: version 1, a length of whole words, reserved flags, a known range of
 /// commands, and a first attribute that fits: 2^-8, 2^-10, 2^-4, 2^-8, 2^-24.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(&[1])?;
-        let length = reader.u24()?;
-        require(length % 4 == 0 && (32..0x1_0000).contains(&length))?;
-        let (flags, command) = (reader.u8()?, reader.u24()?);
-        let known = matches!(command, 256..=330 | 8_388_600..=8_388_800);
-        require(flags & 0x0f == 0 && known)?;
-        reader.skip(12)?; // application, hop by hop, end to end
-        let (attribute, flags, inner) = (reader.u32()?, reader.u8()?, reader.u24()?);
-        let fits = inner >= 8 && inner.saturating_add(20) <= length;
-        require(attribute < 0x1_0000 && flags & 0x1f == 0 && fits)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[1])?;
+    let length = part.u24();
+    require(length.is_multiple_of(4) && (32..0x1_0000).contains(&length))?;
+    let (flags, command) = (part.u8(), part.u24());
+    let known = matches!(command, 256..=330 | 8_388_600..=8_388_800);
+    require(flags & 0x0f == 0 && known)?;
+    part.skip(12); // application, hop by hop, end to end
+    let (attribute, flags, inner) = (part.u32(), part.u8(), part.u24());
+    let fits = inner >= 8 && inner.saturating_add(20) <= length;
+    require(attribute < 0x1_0000 && flags & 0x1f == 0 && fits)
 }
 
 #[cfg(test)]

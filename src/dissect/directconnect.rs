@@ -4,11 +4,10 @@
 //! section "SUP".
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{contains, each};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::contains;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Direct Connect.
 pub static PROTOCOL: Protocol = Protocol {
@@ -23,20 +22,19 @@ pub static DIRECTCONNECT: Dissector = Dissector {
     name: "directconnect",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// A lock and its key are short.
 const LOCK_MAX: usize = 256;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| match side.first() {
-        Some(b'$') => older(side),
-        Some(b'H' | b'C' | b'I') => newer(side),
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    match part.bytes.first() {
+        Some(b'$') => older(part.bytes),
+        Some(b'H' | b'C' | b'I') => newer(part),
         _ => Err(Stop::NotMine),
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+    }
 }
 
 /// `$Lock ... Pk=` from whoever was called; a client that calls another says its name first: 2^-72.
@@ -57,15 +55,14 @@ fn older(side: &[u8]) -> Result<(), Stop> {
 }
 
 /// What is supported: `HSUP ADBASE`, `CSUP ADBAS0`, `ISUP ADBASE`, in any order: 2^-64.
-fn newer(side: &[u8]) -> Result<(), Stop> {
-    let mut reader = Reader::stream(side);
-    reader.skip(1)?;
-    reader.literal(b"SUP AD")?;
-    let head = side.get(..LOCK_MAX).unwrap_or(side);
+fn newer(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.skip(1);
+    part.literal(b"SUP AD")?;
+    let head = part.bytes.get(..LOCK_MAX).unwrap_or(part.bytes);
     if contains(head, b" ADBAS") {
         return Ok(());
     }
-    let open = side.len() < LOCK_MAX && !head.contains(&b'\n');
+    let open = part.bytes.len() < LOCK_MAX && !head.contains(&b'\n');
     Err(if open { Stop::NeedMore } else { Stop::NotMine })
 }
 

@@ -3,11 +3,9 @@
 //! Discord developer documentation, "Voice connections", section "IP discovery".
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Discord's voice.
 pub static PROTOCOL: Protocol =
@@ -18,7 +16,7 @@ pub static DISCORD: Dissector = Dissector {
     name: "discord",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -27,16 +25,16 @@ const ADDRESS_BYTES: usize = 64;
 
 /// Discovery: type 1 or 2, 70 more bytes (2^-31), an SSRC, and 64 bytes of an address in text with
 /// zeros behind it. Ping: `1337cafe` and a counter, 8 bytes (2^-32 and the length).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| match bytes {
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    match part.bytes {
         [0, 1 | 2, 0, 70, _, _, _, _, address @ .., _, _]
             if address.len() == ADDRESS_BYTES && is_padded_text(address) =>
         {
-            Ok(Facts::of(&PROTOCOL))
+            Ok(())
         }
-        [0x13, 0x37, 0xca, 0xfe, _, _, _, _] => Ok(Facts::of(&PROTOCOL)),
+        [0x13, 0x37, 0xca, 0xfe, _, _, _, _] => Ok(()),
         _ => Err(Stop::NotMine),
-    })
+    }
 }
 
 fn is_padded_text(address: &[u8]) -> bool {

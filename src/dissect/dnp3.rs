@@ -1,12 +1,11 @@
 //! DNP3 (IEEE 1815): telecontrol over TCP or UDP.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
 use crate::dissect::crc::crc16_reversed;
-use crate::dissect::sides::{each, reader, require};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// DNP3.
 pub static PROTOCOL: Protocol = Protocol {
@@ -21,7 +20,7 @@ pub static DNP3: Dissector = Dissector {
     name: "dnp3",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -30,18 +29,14 @@ const POLYNOMIAL: u16 = 0xa6bc;
 
 /// Section 9.2.4: start bytes, a length of at least 5, and the checksum of both and the addresses:
 /// 2^-32.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |part| {
-        let mut reader = reader(prefix.transport, part);
-        reader.literal(&[0x05, 0x64])?;
-        let length = reader.peek();
-        reader.skip(6)?;
-        let sum = reader.u16_le()?;
-        let header = part.get(..8).unwrap_or_default();
-        require(length.is_some_and(|length| length >= 5))?;
-        require(sum == !crc16_reversed(header, POLYNOMIAL, 0))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0x05, 0x64])?;
+    let length = part.peek();
+    part.skip(6);
+    let sum = part.u16_le();
+    let header = part.bytes.get(..8).unwrap_or_default();
+    require(length.is_some_and(|length| length >= 5))?;
+    require(sum == !crc16_reversed(header, POLYNOMIAL, 0))
 }
 
 #[cfg(test)]

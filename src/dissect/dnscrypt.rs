@@ -3,11 +3,9 @@
 
 use super::dns::message::HEADER_BYTES;
 use crate::bytes::{Stop, be_u16_at};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// DNSCrypt.
 pub static PROTOCOL: Protocol =
@@ -18,7 +16,7 @@ pub static DNSCRYPT: Dissector = Dissector {
     name: "dnscrypt",
     over: &[Transport::Udp, Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -29,22 +27,20 @@ const CERTIFICATE: &[u8] = b"\x012\x0ddnscrypt-cert";
 const ANSWER: &[u8; 8] = b"r6fnvWj8";
 
 /// The flow's second half, if its queries were not understood, is an answer.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |part| {
-        let message = match prefix.transport {
-            Transport::Udp => part,
-            _ => part.get(2..).ok_or(Stop::NeedMore)?, // a length, as in DNS
-        };
-        let asks = be_u16_at(message, 4) == 1
-            && message.get(HEADER_BYTES..).is_some_and(|name| name.starts_with(CERTIFICATE));
-        if asks || message.starts_with(ANSWER) {
-            return Ok(Facts::of(&PROTOCOL));
-        }
-        let short = prefix.transport == Transport::Tcp
-            && message.len() < HEADER_BYTES + CERTIFICATE.len()
-            && (be_u16_at(message, 4) == 1 || ANSWER.starts_with(message));
-        Err(if short { Stop::NeedMore } else { Stop::NotMine })
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let message = match part.prefix.transport {
+        Transport::Udp => part.bytes,
+        _ => part.bytes.get(2..).ok_or(Stop::NeedMore)?, // a length, as in DNS
+    };
+    let asks = be_u16_at(message, 4) == 1
+        && message.get(HEADER_BYTES..).is_some_and(|name| name.starts_with(CERTIFICATE));
+    if asks || message.starts_with(ANSWER) {
+        return Ok(());
+    }
+    let short = part.is_stream()
+        && message.len() < HEADER_BYTES + CERTIFICATE.len()
+        && (be_u16_at(message, 4) == 1 || ANSWER.starts_with(message));
+    Err(if short { Stop::NeedMore } else { Stop::NotMine })
 }
 
 #[cfg(test)]

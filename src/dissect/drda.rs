@@ -1,11 +1,10 @@
 //! DRDA (The Open Group), which DB2 and Derby speak, over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// DRDA.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,24 +19,20 @@ pub static DRDA: Dissector = Dissector {
     name: "drda",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// DDM: a length, the mark, a format, a correlation, the inner length (6 less), and of the first
 /// object the request or reply EXCSAT, EXCSATRD or ACCSEC: 2^-8, 2^-6, 2^-16, 2^-14.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let length = reader.u16()?;
-        reader.literal(&[0xd0])?;
-        let (format, _correlation) = (reader.u8()?, reader.u16()?);
-        require(format & 0x8c == 0 && matches!(format & 0x0f, 1..=3))?;
-        let (inner, code) = (reader.u16()?, reader.u16()?);
-        require(inner >= 4 && length == inner.saturating_add(6))?;
-        require(matches!(code, 0x1041 | 0x1443 | 0x106d))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let length = part.u16();
+    part.literal(&[0xd0])?;
+    let (format, _correlation) = (part.u8(), part.u16());
+    require(format & 0x8c == 0 && matches!(format & 0x0f, 1..=3))?;
+    let (inner, code) = (part.u16(), part.u16());
+    require(inner >= 4 && length == inner.saturating_add(6))?;
+    require(matches!(code, 0x1041 | 0x1443 | 0x106d))
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! Dropbox's LAN sync: announcements in JSON over UDP (the transfer itself is TLS).
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{contains, each};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::{contains, require};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Dropbox LAN sync (IANA: db-lsp-disc).
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,21 +19,15 @@ pub static DROPBOX: Dissector = Dissector {
     name: "dropbox",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// An object with three members by name: more than 2^-200.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        Reader::datagram(bytes).literal(b"{\"")?;
-        let members = [&b"\"host_int\":"[..], b"\"version\":", b"\"displayname\":"];
-        if members.iter().all(|member| contains(bytes, member)) {
-            Ok(Facts::of(&PROTOCOL))
-        } else {
-            Err(Stop::NotMine)
-        }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"{\"")?;
+    let members: &[&[u8]] = &[b"\"host_int\":", b"\"version\":", b"\"displayname\":"];
+    require(members.iter().all(|member| contains(part.bytes, member)))
 }
 
 #[cfg(test)]

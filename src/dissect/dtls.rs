@@ -1,8 +1,8 @@
 //! DTLS 1.0 to 1.3 over UDP: RFC 6347, RFC 9147. The client's hello may come in fragments, and
 //! twice, the second time with the server's cookie.
 
-use super::Dissector;
 use super::tls::{CLIENT_HELLO, Carrier, ClientHello, DTLS_0, ja4};
+use super::{Dissector, Question};
 use crate::bytes::{Reader, Stop};
 use crate::facts::{Detail, Facts, Protocol};
 use crate::net::Transport;
@@ -21,7 +21,7 @@ pub static DTLS: Dissector = Dissector {
     name: "dtls",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

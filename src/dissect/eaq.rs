@@ -1,9 +1,9 @@
 //! EAQ, the measurement of broadband quality by Brazil's regulator, over UDP.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
 use crate::dissect::sides::answered;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -19,21 +19,20 @@ pub static EAQ: Dissector = Dissector {
     name: "eaq",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
 /// Sixteen bytes: four zeros, a test's number, a counter, `00009000`. The answer is the same but for
 /// `00006000`: 2^-64 for the fixed bytes, 2^-64 for those that return. At the servers' port the probe
 /// is enough, as many are lost.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     let probe = |bytes| numbers(bytes, 0x90);
     let mut asked = prefix.datagrams().map(|datagram| datagram.bytes);
     if prefix.has_port(PORT) && asked.any(|bytes| probe(bytes).is_some()) {
-        return Ok(Facts::of(&PROTOCOL));
+        return Ok(());
     }
     answered(prefix, probe, |asked, bytes| numbers(bytes, 0x60) == Some(*asked))
-        .map(|()| Facts::of(&PROTOCOL))
 }
 
 fn numbers(bytes: &[u8], way: u8) -> Option<&[u8]> {

@@ -4,9 +4,9 @@
 //! in aMule's src/kademlia.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{answered, each};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::{answered, each, require};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -23,7 +23,7 @@ pub static EDONKEY: Dissector = Dissector {
     name: "edonkey",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
@@ -34,12 +34,11 @@ const KAD_RESPONSE: u8 = 0x29;
 const HELLO_MAX: u32 = 1024;
 const TAGS_MAX: u32 = 32;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     if prefix.transport == Transport::Tcp {
-        return each(prefix, |side| hello(side).map(|()| Facts::of(&PROTOCOL)));
+        return each(prefix, hello);
     }
     answered(prefix, search, |target, bytes| is_result(bytes, target))
-        .map(|()| Facts::of(&PROTOCOL))
 }
 
 /// `e3`, a length below 1,024 (2^-30), a hello (16-byte hash before it, or none in a server's login),
@@ -62,7 +61,7 @@ fn hello(side: &[u8]) -> Result<(), Stop> {
     }
     reader.skip(16)?; // hash
     reader.skip(6)?; // address and port
-    if (1..=TAGS_MAX).contains(&reader.u32_le()?) { Ok(()) } else { Err(Stop::NotMine) }
+    require((1..=TAGS_MAX).contains(&reader.u32_le()?))
 }
 
 /// Kind of search, its target, the contact's own number: 35 bytes.

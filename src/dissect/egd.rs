@@ -1,9 +1,9 @@
 //! Ethernet Global Data (GE Fanuc GFK-2224): controllers over UDP.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::sides::require;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -16,7 +16,7 @@ pub static EGD: Dissector = Dissector {
     name: "egd",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
@@ -24,7 +24,7 @@ const PORT: u16 = 18246;
 
 /// A data message of version 1 that names its producer by the sender's address: 2^-48, or on its
 /// own port at both ends: 2^-48 too. The reserved word is zero.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     let Some(datagram) = prefix.datagrams().next() else { return Err(Stop::NeedMore) };
     let mut reader = Reader::datagram(datagram.bytes);
     reader.literal(&[0x0d, 0x01])?;
@@ -34,7 +34,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let sender = prefix.end(datagram.direction).addr == std::net::IpAddr::from(producer);
     require(sender || prefix.ends.iter().all(|end| end.port == PORT))?;
     reader.literal(&[0; 4])?;
-    Ok(Facts::of(&PROTOCOL))
+    Ok(())
 }
 
 #[cfg(test)]

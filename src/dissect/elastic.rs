@@ -1,11 +1,10 @@
 //! The transport between nodes of Elasticsearch and OpenSearch, over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Its transport.
 pub static PROTOCOL: Protocol =
@@ -16,25 +15,21 @@ pub static ELASTIC: Dissector = Dissector {
     name: "elastic",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// org.elasticsearch.transport.TcpHeader: `ES`, a length, a request's number, a status, a version
 /// of six to eight digits: 2^-16, 2^-8, 2^-32, 2^-4, 2^-8.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(b"ES")?;
-        let length = reader.u32()?;
-        require((13..0x100_0000).contains(&length))?;
-        reader.literal(&[0; 4])?;
-        reader.skip(4)?;
-        let (status, version) = (reader.u8()?, reader.u32()?);
-        require(status < 0x10 && version & 0x07ff_ffff < 100_000_000)?;
-        require(version & 0x07ff_ffff >= 100_000)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"ES")?;
+    let length = part.u32();
+    require((13..0x100_0000).contains(&length))?;
+    part.literal(&[0; 4])?;
+    part.skip(4);
+    let (status, version) = (part.u8(), part.u32());
+    require(status < 0x10 && version & 0x07ff_ffff < 100_000_000)?;
+    require(version & 0x07ff_ffff >= 100_000)
 }
 
 #[cfg(test)]

@@ -2,12 +2,11 @@
 //!
 //! lsalzman/enet, include/enet/protocol.h: a header, then commands; CONNECT and VERIFY_CONNECT.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// ENet.
 pub static PROTOCOL: Protocol = Protocol { id: 50109, name: "ENet", category: "games", ports: &[] };
@@ -17,7 +16,7 @@ pub static ENET: Dissector = Dissector {
     name: "enet",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -28,34 +27,27 @@ const VERIFY: [u8; 4] = [0x83, 0xff, 0, 1];
 
 /// Peer 4095 with a time of sending (2^-16); a command (2^-32); an MTU and a number of channels in
 /// the library's limits (2^-20 and 2^-24).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        let mut reader = Reader::datagram(bytes);
-        let peer = reader.u16()?;
-        if peer & 0x8000 == 0 {
-            return Err(Stop::NotMine);
-        }
-        reader.skip(2)?; // time
-        let mut command = reader.array::<4>()?;
-        if command.first() == Some(&1) && bytes.len() > 40 {
-            reader.skip(4)?; // an acknowledgement first
-            command = reader.array::<4>()?;
-        }
-        if command != VERIFY && (command != CONNECT || peer & 0x0fff != 0x0fff) {
-            return Err(Stop::NotMine);
-        }
-        reader.skip(4)?; // peer, sessions
-        let mtu = reader.u32()?;
-        reader.skip(4)?; // window
-        let channels = reader.u32()?;
-        // Bandwidths, throttling and the connection's number fill the command.
-        reader.skip(24)?;
-        if (576..=4096).contains(&mtu) && (1..=255).contains(&channels) {
-            Ok(Facts::of(&PROTOCOL))
-        } else {
-            Err(Stop::NotMine)
-        }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let peer = part.u16();
+    if peer & 0x8000 == 0 {
+        return Err(Stop::NotMine);
+    }
+    part.skip(2); // time
+    let mut command = part.array::<4>();
+    if command.first() == Some(&1) && part.bytes.len() > 40 {
+        part.skip(4); // an acknowledgement first
+        command = part.array::<4>();
+    }
+    if command != VERIFY && (command != CONNECT || peer & 0x0fff != 0x0fff) {
+        return Err(Stop::NotMine);
+    }
+    part.skip(4); // peer, sessions
+    let mtu = part.u32();
+    part.skip(4); // window
+    let channels = part.u32();
+    // Bandwidths, throttling and the connection's number fill the command.
+    part.skip(24);
+    require((576..=4096).contains(&mtu) && (1..=255).contains(&channels))
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@
 //! ethereum/devp2p, discv4.md ("Wire protocol") and rlpx.md ("Initial handshake", EIP-8 format).
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::{each, require};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::{Direction, Transport};
 use crate::prefix::Prefix;
 
@@ -25,7 +25,7 @@ pub static ETHEREUM: Dissector = Dissector {
     name: "ethereum",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
@@ -34,11 +34,11 @@ const SIGNED_AT: usize = 96;
 /// Items in the list of one packet: an answer has at most 16 neighbours.
 const ITEMS_MAX: usize = 24;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     if prefix.transport == Transport::Tcp {
-        return handshake(prefix).map(|()| Facts::of(&PROTOCOL));
+        return handshake(prefix);
     }
-    each(prefix, |bytes| discovery(bytes).map(|()| Facts::of(&PROTOCOL)))
+    each(prefix, discovery)
 }
 
 /// The last byte of a signature is 0 or 1 (2^-7), six types (2^-5), a list that ends with the
@@ -64,7 +64,7 @@ fn discovery(bytes: &[u8]) -> Result<(), Stop> {
         // 2010 to 2043.
         dated |= matches!(item, [0x4b..=0x89, _, _, _]);
     }
-    if dated && list.is_empty() { Ok(()) } else { Err(Stop::NotMine) }
+    require(dated && list.is_empty())
 }
 
 /// An RLP list (Ethereum's yellow paper, appendix B).

@@ -1,11 +1,10 @@
 //! EtherNet/IP: CIP in TCP and UDP (ODVA, CIP volume 2).
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, reader, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Its messages.
 pub static PROTOCOL: Protocol = Protocol {
@@ -27,48 +26,43 @@ pub static ETHERNET_IP: Dissector = Dissector {
     name: "ethernet_ip",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL, &CIP],
-    dissect,
+    // What is mostly zeros has such headers too.
+    question: Question::WhichAt(&[44_818, 2_222], dissect),
     teach: None,
 };
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    // What is mostly zeros has such headers too.
-    require(prefix.has_port(44_818) || prefix.has_port(2_222))?;
-    each(prefix, |part| {
-        let reader = reader(prefix.transport, part);
-        match part.first() {
-            Some(2) if prefix.transport == Transport::Udp => cyclic(reader).map(|()| &CIP),
-            Some(0x04 | 0x63..=0x66 | 0x6f | 0x70 | 0x72 | 0x73) => {
-                encapsulated(reader, prefix.transport).map(|()| &PROTOCOL)
-            }
-            Some(_) => Err(Stop::NotMine),
-            None => Err(Stop::NeedMore),
+fn dissect(part: &mut Part<'_>) -> Result<&'static Protocol, Stop> {
+    match part.bytes.first() {
+        Some(2) if !part.is_stream() => cyclic(part).map(|()| &CIP),
+        Some(0x04 | 0x63..=0x66 | 0x6f | 0x70 | 0x72 | 0x73) => {
+            encapsulated(part).map(|()| &PROTOCOL)
         }
-    })
-    .map(Facts::of)
+        Some(_) => Err(Stop::NotMine),
+        None => Err(Stop::NeedMore),
+    }
 }
 
 /// Section 2-3: a command (its second byte zero), the length of what follows the header, no
 /// options, and one of seven statuses: 2^-11, 2^-16 in a datagram, 2^-61.
-fn encapsulated(mut reader: Reader<'_>, transport: Transport) -> Result<(), Stop> {
-    reader.skip(1)?;
-    reader.literal(&[0])?;
-    let length = usize::from(reader.u16_le()?);
-    reader.skip(4)?; // session
-    let status = reader.u32_le()?;
+fn encapsulated(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.skip(1);
+    part.literal(&[0])?;
+    let length = usize::from(part.u16_le());
+    part.skip(4); // session
+    let status = part.u32_le();
     require(matches!(status, 0..=3 | 0x64 | 0x65 | 0x69))?;
-    reader.skip(8)?; // context of the sender
-    reader.literal(&[0; 4])?;
-    require(transport == Transport::Tcp || length == reader.len())
+    part.skip(8); // context of the sender
+    part.literal(&[0; 4])?;
+    require(part.is_stream() || length == part.len())
 }
 
 /// Section 3-2: two items, of which the first is an address of 8 bytes and the second is the data
 /// that ends the datagram: 2^-64.
-fn cyclic(mut reader: Reader<'_>) -> Result<(), Stop> {
-    reader.literal(&[2, 0, 0x02, 0x80, 8, 0])?;
-    reader.skip(8)?; // connection, sequence
-    reader.literal(&[0xb1, 0])?;
-    require(usize::from(reader.u16_le()?) == reader.len())
+fn cyclic(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[2, 0, 0x02, 0x80, 8, 0])?;
+    part.skip(8); // connection, sequence
+    part.literal(&[0xb1, 0])?;
+    require(usize::from(part.u16_le()) == part.len())
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! Ether-S-I/O (SAIA-Burgess): remote inputs and outputs over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Ether-S-I/O.
 pub static PROTOCOL: Protocol =
@@ -16,19 +15,15 @@ pub static ETHERSIO: Dissector = Dissector {
     name: "ethersio",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// `ESIO`, then version 0 of type 1: 2^-48.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        reader.literal(b"ESIO\0")?;
-        let kind = reader.u8()?;
-        require(kind <= 2 && reader.len() >= 10)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"ESIO\0")?;
+    let kind = part.u8();
+    require(kind <= 2 && part.len() >= 10)
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! FastCGI 1.0: web servers and the programs behind them, over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// FastCGI.
 pub static PROTOCOL: Protocol = Protocol { id: 308, name: "FastCGI", category: "web", ports: &[] };
@@ -15,23 +14,19 @@ pub static FASTCGI: Dissector = Dissector {
     name: "fastcgi",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Section 5.1: the record that begins a request: version, type, length 8, no padding, a role of
 /// three, one flag, zeros: 2^-16, 2^-32, 2^-14, 2^-47.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(&[1, 1])?;
-        reader.skip(2)?;
-        reader.literal(&[0, 8, 0, 0, 0])?;
-        let (role, flags) = (reader.u8()?, reader.u8()?);
-        require((1..=3).contains(&role) && flags <= 1)?;
-        reader.literal(&[0; 5])
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[1, 1])?;
+    part.skip(2);
+    part.literal(&[0, 8, 0, 0, 0])?;
+    let (role, flags) = (part.u8(), part.u8());
+    require((1..=3).contains(&role) && flags <= 1)?;
+    part.literal(&[0; 5])
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! FINS (Omron W342) over TCP and UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// FINS.
 pub static PROTOCOL: Protocol =
@@ -16,27 +15,25 @@ pub static FINS: Dissector = Dissector {
     name: "fins",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Omron's own choice; not registered.
 const PORT: u16 = 9600;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |part| match prefix.transport {
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    match part.prefix.transport {
         Transport::Tcp => connected(part),
-        _ if prefix.has_port(PORT) => datagram(part),
+        _ if part.prefix.has_port(PORT) => datagram(part.bytes),
         _ => Err(Stop::NotMine),
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+    }
 }
 
 /// Section 7-4: `FINS`, a length, a command below 7: 2^-32, 2^-20, 2^-29.
-fn connected(bytes: &[u8]) -> Result<(), Stop> {
-    let mut reader = Reader::stream(bytes);
-    reader.literal(b"FINS")?;
-    let (length, command) = (reader.u32()?, reader.u32()?);
+fn connected(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"FINS")?;
+    let (length, command) = (part.u32(), part.u32());
     require((8..=4096).contains(&length) && command < 7)
 }
 

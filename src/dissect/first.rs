@@ -257,7 +257,7 @@ impl Askable {
         let passed_over = self.carried(prefix.transport).all.without(asked);
         let mut passed_over = passed_over.filter_map(|number| ALL.get(number));
         let wronged = passed_over.find(|dissector| {
-            !matches!((dissector.dissect)(prefix), Err(Stop::NotMine | Stop::Malformed))
+            !matches!(dissector.dissect(prefix), Err(Stop::NotMine | Stop::Malformed))
         });
         wronged.map(|dissector| dissector.name)
     }

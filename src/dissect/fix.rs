@@ -1,11 +1,10 @@
 //! FIX: orders between traders and exchanges (FIX session layer), over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// FIX.
 pub static PROTOCOL: Protocol =
@@ -16,19 +15,15 @@ pub static FIX: Dissector = Dissector {
     name: "fix",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// The first field is the version, the second the length of the body.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(b"8=FIX")?;
-        let next = reader.u8()?;
-        require(matches!(next, b'.' | b'T'))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"8=FIX")?;
+    let next = part.u8();
+    require(matches!(next, b'.' | b'T'))
 }
 
 #[cfg(test)]

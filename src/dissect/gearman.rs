@@ -1,11 +1,10 @@
 //! Gearman: jobs and workers, over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Gearman.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,21 +19,17 @@ pub static GEARMAN: Dissector = Dissector {
     name: "gearman",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// A zero, `REQ` or `RES`, a type up to 43: 2^-31, 2^-26.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(b"\0RE")?;
-        let end = reader.u8()?;
-        require(matches!(end, b'Q' | b'S'))?;
-        let kind = reader.u32()?;
-        require((1..=43).contains(&kind))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"\0RE")?;
+    let end = part.u8();
+    require(matches!(end, b'Q' | b'S'))?;
+    let kind = part.u32();
+    require((1..=43).contains(&kind))
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@
 //! bytes that are the same in every message of every connection that was seen.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::sides::each;
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Facts, Protocol};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -26,7 +26,7 @@ pub static GENSHIN: Dissector = Dissector {
     name: "genshin",
     over: &[Transport::Udp, Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

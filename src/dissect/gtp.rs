@@ -1,9 +1,9 @@
 //! GPRS tunnels: GTP-U (3GPP TS 29.281), GTP-C (TS 29.060, TS 29.274), GTP prime (TS 32.295).
 
-use crate::bytes::{Reader, Stop, be_u16_at};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::{Stop, be_u16_at};
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -22,7 +22,7 @@ pub static GTP: Dissector = Dissector {
     name: "gtp",
     over: &[Transport::Udp],
     protocols: &[&GTP_U, &GTP_C, &GTP_PRIME],
-    dissect,
+    question: Question::Which(dissect),
     teach: None,
 };
 
@@ -32,26 +32,22 @@ const CHARGING: u16 = 3386;
 /// A message that carries a user's packet.
 const G_PDU: u8 = 255;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| message(prefix, datagram)).map(Facts::of)
-}
-
 /// The version and flags, a type and a length that ends the datagram: about 2^-22. A tunnelled
 /// packet adds its version and its own length (2^-20); signalling adds the registered port and its
 /// known types (2^-3).
-fn message(prefix: &Prefix<'_>, bytes: &[u8]) -> Result<&'static Protocol, Stop> {
-    let mut reader = Reader::datagram(bytes);
-    let (flags, kind, length) = (reader.u8()?, reader.u8()?, usize::from(reader.u16()?));
+fn dissect(part: &mut Part<'_>) -> Result<&'static Protocol, Stop> {
+    let prefix = part.prefix;
+    let (flags, kind, length) = (part.u8(), part.u8(), usize::from(part.u16()));
     match flags >> 5 {
         // Version 1 with the bit of GTP proper: tunnel, then sequence and extensions if any flag is
         // set.
         1 if flags & 0x18 == 0x10 => {
-            reader.skip(4)?;
-            require(length == reader.len())?;
+            part.skip(4);
+            require(length == part.len())?;
             let mut extension = 0;
             if flags & 0x07 != 0 {
-                reader.skip(3)?;
-                extension = reader.u8()?;
+                part.skip(3);
+                extension = part.u8();
             }
             if kind != G_PDU {
                 let user = matches!(kind, 1 | 2 | 26 | 31 | 254);
@@ -62,18 +58,18 @@ fn message(prefix: &Prefix<'_>, bytes: &[u8]) -> Result<&'static Protocol, Stop>
                 if extension == 0 || flags & 0x04 == 0 {
                     break;
                 }
-                let words = usize::from(reader.u8()?);
-                reader.skip(words.saturating_mul(4).checked_sub(2).ok_or(Stop::NotMine)?)?;
-                extension = reader.u8()?;
+                let words = usize::from(part.u8());
+                part.skip(words.saturating_mul(4).checked_sub(2).ok_or(Stop::NotMine)?);
+                extension = part.u8();
             }
-            inner(reader.rest()).map(|()| &GTP_U)
+            inner(part.rest()).map(|()| &GTP_U)
         }
         // Version 2, whose spare bits are zero, and GTP prime, whose spare bits are all set.
-        2 if flags & 0x07 == 0 && length == reader.len() => {
+        2 if flags & 0x07 == 0 && length == part.len() => {
             signalling(prefix, false, matches!(kind, 1..=3 | 32..=73 | 95..=212))
         }
         0 | 1 if flags & 0x1e == 0x0e && prefix.has_port(CHARGING) => {
-            let exact = length.saturating_add(6) == bytes.len();
+            let exact = length.saturating_add(6) == part.bytes.len();
             require(exact && matches!(kind, 1..=7 | 240 | 241)).map(|()| &GTP_PRIME)
         }
         _ => Err(Stop::NotMine),

@@ -1,11 +1,9 @@
 //! H.323 over TCP: call signalling (ITU-T H.225.0, Q.931 inside TPKT, RFC 1006).
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// H.323.
 pub static PROTOCOL: Protocol =
@@ -16,7 +14,7 @@ pub static H323: Dissector = Dissector {
     name: "h323",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -30,29 +28,26 @@ const ELEMENTS_MAX: usize = 16;
 
 /// TPKT's version (2^-16), Q.931 (2^-16), a message of calls (2^-5), and elements that end with the
 /// packet, the last of them H.225's own (2^-32): 2^-69.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(&[3, 0])?;
-        let length = usize::from(reader.u16()?);
-        reader.literal(&Q931)?;
-        reader.skip(2)?;
-        let known = matches!(reader.u8()?, 1 | 2 | 3 | 5 | 7 | 0x5a | 0x62 | 0x6e | 0x7b | 0x7d);
-        let rest = length.checked_sub(9).filter(|_| known).ok_or(Stop::NotMine)?;
-        let mut elements = reader.sub(rest)?;
-        for _ in 0..ELEMENTS_MAX {
-            match elements.u8()? {
-                USER_USER => {
-                    let size = usize::from(elements.u16()?);
-                    let last = elements.len() == size && elements.peek() == Some(X208);
-                    return if last { Ok(Facts::of(&PROTOCOL)) } else { Err(Stop::NotMine) };
-                }
-                0x80.. => {} // one byte alone
-                _ => elements.sub_u8().map(drop)?,
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[3, 0])?;
+    let length = usize::from(part.u16());
+    part.literal(&Q931)?;
+    part.skip(2);
+    let known = matches!(part.u8(), 1 | 2 | 3 | 5 | 7 | 0x5a | 0x62 | 0x6e | 0x7b | 0x7d);
+    let rest = length.checked_sub(9).filter(|_| known).ok_or(Stop::NotMine)?;
+    let mut elements = Reader::inner(part.take(rest));
+    for _ in 0..ELEMENTS_MAX {
+        match elements.u8()? {
+            USER_USER => {
+                let size = usize::from(elements.u16()?);
+                let last = elements.len() == size && elements.peek() == Some(X208);
+                return if last { Ok(()) } else { Err(Stop::NotMine) };
             }
+            0x80.. => {} // one byte alone
+            _ => elements.sub_u8().map(drop)?,
         }
-        Err(Stop::NotMine)
-    })
+    }
+    Err(Stop::NotMine)
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! The PROXY protocol in front of a proxied connection (haproxy.org, proxy-protocol.txt), over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, first_yes};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// PROXY.
 pub static PROTOCOL: Protocol =
@@ -16,7 +15,7 @@ pub static HAPROXY: Dissector = Dissector {
     name: "haproxy",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -24,12 +23,9 @@ pub static HAPROXY: Dissector = Dissector {
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
 /// The line of version 1 names the addresses' family; version 2 has a signature of 12 bytes.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let openings = [&b"PROXY TCP4 "[..], b"PROXY TCP6 ", b"PROXY UNKNOWN", SIGNATURE];
-        first_yes(openings.iter().map(|opening| Reader::stream(side).literal(opening)))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let openings: &[&[u8]] = &[b"PROXY TCP4 ", b"PROXY TCP6 ", b"PROXY UNKNOWN", SIGNATURE];
+    part.one_of(openings)
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! HART-IP (FieldComm TS20085): field devices over TCP and UDP.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, reader, require};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// HART-IP.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,36 +19,32 @@ pub static HART_IP: Dissector = Dissector {
     name: "hart_ip",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Version, type, id, status, sequence and a length that is the datagram's and suits the id, or opens
 /// a session: 2^-8, 2^-6, 2^-6, 2^-5 for errors below 8, 2^-16.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |part| {
-        let mut reader = reader(prefix.transport, part);
-        let (version, kind) = (reader.u8()?, reader.u8()?);
-        require(matches!(version, 1 | 2) && matches!(kind, 0..=2))?;
-        let (id, status) = (reader.u8()?, reader.u8()?);
-        require(id <= 3 && status < 8)?;
-        reader.skip(2)?;
-        let length = usize::from(reader.u16()?);
-        if prefix.transport == Transport::Tcp {
-            // A stream opens with a session of 5 bytes: who is master, and for how long it lasts.
-            let (master, _lifetime) = (reader.u8()?, reader.u32()?);
-            require(id == 0 && kind < 2 && length == 13 && master <= 1)
-        } else {
-            // Opening a session, closing one and keeping one alive have one length each.
-            let sane = match id {
-                0 => matches!(length, 8 | 13),
-                1 | 2 => length == 8,
-                _ => length > 8,
-            };
-            require(sane && length == part.len())
-        }
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let (version, kind) = (part.u8(), part.u8());
+    require(matches!(version, 1 | 2) && matches!(kind, 0..=2))?;
+    let (id, status) = (part.u8(), part.u8());
+    require(id <= 3 && status < 8)?;
+    part.skip(2);
+    let length = usize::from(part.u16());
+    if part.is_stream() {
+        // A stream opens with a session of 5 bytes: who is master, and for how long it lasts.
+        let (master, _lifetime) = (part.u8(), part.u32());
+        require(id == 0 && kind < 2 && length == 13 && master <= 1)
+    } else {
+        // Opening a session, closing one and keeping one alive have one length each.
+        let sane = match id {
+            0 => matches!(length, 8 | 13),
+            1 | 2 => length == 8,
+            _ => length > 8,
+        };
+        require(sane && length == part.bytes.len())
+    }
 }
 
 #[cfg(test)]

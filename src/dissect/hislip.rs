@@ -1,11 +1,10 @@
 //! HiSLIP (IVI-6.1): test instruments over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// HiSLIP.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,21 +19,17 @@ pub static HISLIP: Dissector = Dissector {
     name: "hislip",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Section 2.4: `HS`, a known type, and a length below 2^24: 2^-16, 2^-3, 2^-40.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(b"HS")?;
-        let kind = reader.u8()?;
-        require(kind <= 0x26)?;
-        reader.skip(5)?; // control, parameter
-        reader.literal(&[0; 5])
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"HS")?;
+    let kind = part.u8();
+    require(kind <= 0x26)?;
+    part.skip(5); // control, parameter
+    part.literal(&[0; 5])
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //! sides over TCP. Nobody has published the format; captures show the first four bytes.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::{Direction, Transport};
 use crate::prefix::Prefix;
 
@@ -18,7 +18,7 @@ pub static HPVIRTGRP: Dissector = Dissector {
     name: "hpvirtgrp",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
@@ -26,13 +26,13 @@ const ASKS: u8 = 0x16;
 const ANSWERS: u8 = 0x17;
 
 /// On the port, the first segment of each side: a kind, the segment's length, a zero. 2^-32 each.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     if !prefix.has_port(PORT) {
         return Err(Stop::NotMine);
     }
     let kinds = [Direction::Original, Direction::Reply].map(|side| opening(prefix, side));
     match kinds {
-        [Ok(ASKS), Ok(ANSWERS)] | [Ok(ANSWERS), Ok(ASKS)] => Ok(Facts::of(&PROTOCOL)),
+        [Ok(ASKS), Ok(ANSWERS)] | [Ok(ANSWERS), Ok(ASKS)] => Ok(()),
         [Ok(_), Ok(_)] | [Err(Stop::NotMine), _] | [_, Err(Stop::NotMine)] => Err(Stop::NotMine),
         _ => Err(Stop::NeedMore),
     }

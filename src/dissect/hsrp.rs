@@ -1,9 +1,9 @@
 //! Cisco HSRP (RFC 2281 and its version 2) over UDP.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
 use crate::dissect::sides::require;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -20,7 +20,7 @@ pub static HSRP: Dissector = Dissector {
     name: "hsrp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
@@ -28,7 +28,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Section 5.1: both ends use the port, and routers speak to a group of theirs: 2^-32 for the port,
 /// 2^-28 for the group. Then version 0 in 20 bytes, or version 2 with its first field.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     let Some(datagram) = prefix.datagrams().next() else { return Err(Stop::NeedMore) };
     let [a, b] = prefix.ends;
     require(a.port == b.port && matches!(a.port, 1985 | 2029))?;
@@ -42,7 +42,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let old = matches!(bytes, [0, 0..=3, 0 | 1 | 2 | 4 | 8 | 16, ..]) && bytes.len() >= 20;
     let new = matches!(bytes, [1, 0x28, 2, ..] | [2, 4, ..]);
     require(group && (old || new))?;
-    Ok(Facts::of(&PROTOCOL))
+    Ok(())
 }
 
 #[cfg(test)]

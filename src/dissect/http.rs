@@ -6,8 +6,8 @@ use crate::facts::{Detail, Facts, Protocol, bounded_text, host_name};
 use crate::net::{Direction, Transport};
 use crate::prefix::Prefix;
 
-use super::Dissector;
 use super::inner::{Start, tunnel};
+use super::{Dissector, Question};
 
 /// HTTP/1 in the clear.
 pub static PROTOCOL: Protocol = Protocol {
@@ -33,7 +33,7 @@ pub static HTTP: Dissector = Dissector {
     name: "http",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL, &CONNECT, &PROXY, &WEBSOCKET, &HTTP2],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 
@@ -262,7 +262,8 @@ impl<'a> Line<'a> {
 
 /// What follows `http://` or another scheme in a target.
 fn after_scheme(target: &[u8]) -> Option<&[u8]> {
-    [&b"http://"[..], b"https://", b"ftp://", b"ws://"]
+    let schemes: &[&[u8]] = &[b"http://", b"https://", b"ftp://", b"ws://"];
+    schemes
         .iter()
         .find(|scheme| target.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme)))
         .and_then(|scheme| target.get(scheme.len()..))

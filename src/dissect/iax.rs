@@ -1,11 +1,10 @@
 //! IAX2 (RFC 5456) over UDP: the full frames that begin a call or a registration.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// IAX.
 pub static PROTOCOL: Protocol =
@@ -16,7 +15,7 @@ pub static IAX: Dissector = Dissector {
     name: "iax",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -31,36 +30,33 @@ const ELEMENTS_MAX: usize = 64;
 /// A full frame (2^-1) to nobody yet (2^-16), the first of both ways (2^-16), of the protocol's own
 /// kind and an opening (2^-14), whose elements end with the datagram (2^-8) and hold the version or a
 /// user's name: 2^-55.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        let mut reader = Reader::datagram(bytes);
-        let (source, other) = (reader.u16()?, reader.u16()?);
-        if source & 0x8000 == 0 || other != 0 {
-            return Err(Stop::NotMine);
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let (source, other) = (part.u16(), part.u16());
+    if source & 0x8000 == 0 || other != 0 {
+        return Err(Stop::NotMine);
+    }
+    part.skip(4); // time
+    part.literal(&[0, 0, IAX_FRAME])?;
+    let opening = part.u8();
+    if !matches!(opening, NEW | REGISTER) {
+        return Err(Stop::NotMine);
+    }
+    let mut known = false;
+    for _ in 0..ELEMENTS_MAX {
+        if part.is_empty() {
+            break;
         }
-        reader.skip(4)?; // time
-        reader.literal(&[0, 0, IAX_FRAME])?;
-        let opening = reader.u8()?;
-        if !matches!(opening, NEW | REGISTER) {
-            return Err(Stop::NotMine);
-        }
-        let mut known = false;
-        for _ in 0..ELEMENTS_MAX {
-            if reader.is_empty() {
-                break;
-            }
-            let (kind, length) = (reader.u8()?, usize::from(reader.u8()?));
-            let value = reader.take(length)?;
-            known |= match kind {
-                0x0b => value == [0, 2],                   // version
-                0x06 => opening == REGISTER && length > 0, // user
-                CALL_TOKEN => false,
-                0..=0x40 | 0xff => false,
-                _ => return Err(Stop::NotMine),
-            };
-        }
-        if known && reader.is_empty() { Ok(Facts::of(&PROTOCOL)) } else { Err(Stop::NotMine) }
-    })
+        let (kind, length) = (part.u8(), usize::from(part.u8()));
+        let value = part.take(length);
+        known |= match kind {
+            0x0b => value == [0, 2],                   // version
+            0x06 => opening == REGISTER && length > 0, // user
+            CALL_TOKEN => false,
+            0..=0x40 | 0xff => false,
+            _ => return Err(Stop::NotMine),
+        };
+    }
+    require(known && part.is_empty())
 }
 
 #[cfg(test)]

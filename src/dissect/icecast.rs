@@ -3,12 +3,11 @@
 //! Icecast's protocol as in its documentation, "Source protocol" (`SOURCE ... ICE/1.0`), and
 //! SHOUTcast's `ICY` status line.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, line};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::{line, require};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Icecast.
 pub static PROTOCOL: Protocol = Protocol { id: 52, name: "IceCast", category: "media", ports: &[] };
@@ -18,7 +17,7 @@ pub static ICECAST: Dissector = Dissector {
     name: "icecast",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -26,18 +25,12 @@ pub static ICECAST: Dissector = Dissector {
 const LINE_MAX: usize = 256;
 
 /// Seven bytes and a version at the line's end, or eleven bytes: 2^-88.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        if side.first() == Some(&b'I') {
-            return Reader::stream(side).literal(b"ICY 200 OK\r\n").map(|()| Facts::of(&PROTOCOL));
-        }
-        Reader::stream(side).literal(b"SOURCE ")?;
-        if line(side, LINE_MAX)?.ends_with(b" ICE/1.0") {
-            Ok(Facts::of(&PROTOCOL))
-        } else {
-            Err(Stop::NotMine)
-        }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    if part.bytes.first() == Some(&b'I') {
+        return part.literal(b"ICY 200 OK\r\n");
+    }
+    part.literal(b"SOURCE ")?;
+    require(line(part.bytes, LINE_MAX)?.ends_with(b" ICE/1.0"))
 }
 
 #[cfg(test)]

@@ -1,11 +1,9 @@
 //! IEC 60870-5-104: telecontrol over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// IEC 60870-5-104.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,32 +18,27 @@ pub static IEC104: Dissector = Dissector {
     name: "iec104",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Frames looked at on each side.
 const FRAMES_MAX: usize = 4;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, side).map(|()| Facts::of(&PROTOCOL))
-}
-
 /// Section 5: a start byte, a length, four control bytes. A frame without data is exact: one of six
 /// commands (2^-45), or an acknowledgement of an even number (2^-33). Frames with data must lead
 /// to one.
-fn side(bytes: &[u8]) -> Result<(), Stop> {
-    let mut reader = Reader::stream(bytes);
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
     for _ in 0..FRAMES_MAX {
-        reader.literal(&[0x68])?;
-        let length = reader.u8()?;
-        match (reader.array::<4>()?, length) {
+        part.literal(&[0x68])?;
+        let length = part.u8();
+        match (part.array::<4>(), length) {
             ([0x07 | 0x0b | 0x13 | 0x23 | 0x43 | 0x83, 0, 0, 0], 4) => return Ok(()),
             ([1, 0, low, _], 4) if low & 1 == 0 => return Ok(()),
             ([sent, _, received, _], 10..=253) if (sent | received) & 1 == 0 => {}
             _ => return Err(Stop::NotMine),
         }
-        reader.skip(usize::from(length).saturating_sub(4))?;
+        part.skip(usize::from(length).saturating_sub(4));
     }
     Err(Stop::NotMine)
 }

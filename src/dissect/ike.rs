@@ -1,23 +1,22 @@
 //! IKE (RFC 7296 section 3.1; IKEv1 RFC 2408) on UDP, also behind the marker of RFC 3948.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::ip::IPSEC;
-use crate::dissect::sides::each;
-use crate::facts::Facts;
+use crate::dissect::{Dissector, Part, Question};
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Key exchange, named as what it opens.
-pub static IKE: Dissector =
-    Dissector { name: "ike", over: &[Transport::Udp], protocols: &[&IPSEC], dissect, teach: None };
+pub static IKE: Dissector = Dissector {
+    name: "ike",
+    over: &[Transport::Udp],
+    protocols: &[&IPSEC],
+    question: Question::Part(dissect),
+    teach: None,
+};
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| {
-        let marked = datagram.strip_prefix(&[0; 4]);
-        header(datagram).or_else(|_| header(marked.unwrap_or_default()))?;
-        Ok(Facts::of(&IPSEC))
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let marked = part.bytes.strip_prefix(&[0; 4]);
+    header(part.bytes).or_else(|_| header(marked.unwrap_or_default()))
 }
 
 /// An initiator's cookie, version 1.0 or 2.0, an exchange type of that version, three defined

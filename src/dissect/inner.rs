@@ -62,7 +62,7 @@ pub fn starttls(
     starts: [Start; 2],
 ) -> Facts {
     let Some(inner) = cut(prefix, starts) else { return waiting(prefix, outer, starts) };
-    match (tls::TLS.dissect)(&inner) {
+    match tls::TLS.dissect(&inner) {
         Ok(inner) => Facts { protocol: secured, ..join(outer, inner) },
         Err(Stop::NeedMore) => Facts { pending: !prefix.last_call, ..outer },
         Err(_) => outer,
@@ -74,7 +74,7 @@ pub fn tunnel(prefix: &Prefix<'_>, outer: Facts, starts: [Start; 2]) -> Facts {
     let Some(inner) = cut(prefix, starts) else { return waiting(prefix, outer, starts) };
     let mut waits = false;
     for dissector in [&tls::TLS, &http::HTTP] {
-        match (dissector.dissect)(&inner) {
+        match dissector.dissect(&inner) {
             Ok(inner) => return join(outer, inner),
             Err(Stop::NeedMore) => waits = true,
             Err(_) => {}

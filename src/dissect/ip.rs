@@ -1,7 +1,7 @@
 //! What IP carries besides TCP and UDP: named by the protocol number alone (IANA registry).
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Facts, Protocol};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -75,7 +75,7 @@ pub static IP: Dissector = Dissector {
     protocols: &[
         &ICMP, &ICMPV6, &IGMP, &IP_IN_IP, &EGP, &GRE, &IPSEC, &OSPF, &PIM, &VRRP, &PGM, &SCTP,
     ],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

@@ -1,11 +1,10 @@
 //! iSCSI (RFC 7143) over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::{is_any, require};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// iSCSI.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,24 +19,20 @@ pub static ISCSI: Dissector = Dissector {
     name: "iscsi",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Section 11.12: a login request (with its immediate bit) or its answer, and text that names the
 /// initiator or the target: 2^-56 and more.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(&[0x43])?;
-        let flags = reader.u8()?;
-        require(flags & 0x30 == 0)?;
-        reader.literal(&[0, 0])?;
-        reader.skip(44)?;
-        let start = reader.array::<10>()?;
-        require(matches!(&start, b"InitiatorN" | b"SessionTyp" | b"AuthMethod" | b"TargetName"))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0x43])?;
+    let flags = part.u8();
+    require(flags & 0x30 == 0)?;
+    part.literal(&[0, 0])?;
+    part.skip(44);
+    let start = part.take(10);
+    require(is_any(start, &[b"InitiatorN", b"SessionTyp", b"AuthMethod", b"TargetName"]))
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! JSON-RPC 2.0 over TCP without HTTP (jsonrpc.org/specification).
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::{contains, each};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::{contains, contains_any};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// JSON-RPC.
 pub static PROTOCOL: Protocol =
@@ -16,7 +15,7 @@ pub static JSONRPC: Dissector = Dissector {
     name: "jsonrpc",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -25,22 +24,19 @@ const HEAD_MAX: usize = 512;
 
 /// An object (or a batch of them) of JSON that says its version and has a member of the
 /// specification: 2^-96. Editors' language servers put a header in front.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let object = side.strip_prefix(b"[").unwrap_or(side);
-        let framed = side.starts_with(b"Content-Length: ");
-        if !framed && !object.is_empty() && object.first() != Some(&b'{') {
-            return Err(Stop::NotMine);
-        }
-        let head = side.get(..HEAD_MAX).unwrap_or(side);
-        let version =
-            contains(head, b"\"jsonrpc\":\"2.0\"") || contains(head, b"\"jsonrpc\": \"2.0\"");
-        let members = [&b"\"method\":"[..], b"\"result\":", b"\"error\":"];
-        if version && members.iter().any(|member| contains(head, member)) {
-            return Ok(Facts::of(&PROTOCOL));
-        }
-        Err(if side.len() < HEAD_MAX { Stop::NeedMore } else { Stop::NotMine })
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let object = part.bytes.strip_prefix(b"[").unwrap_or(part.bytes);
+    let framed = part.bytes.starts_with(b"Content-Length: ");
+    if !framed && !object.is_empty() && object.first() != Some(&b'{') {
+        return Err(Stop::NotMine);
+    }
+    let head = part.bytes.get(..HEAD_MAX).unwrap_or(part.bytes);
+    let version = contains(head, b"\"jsonrpc\":\"2.0\"") || contains(head, b"\"jsonrpc\": \"2.0\"");
+    let members: &[&[u8]] = &[b"\"method\":", b"\"result\":", b"\"error\":"];
+    if version && contains_any(head, members) {
+        return Ok(());
+    }
+    Err(if part.bytes.len() < HEAD_MAX { Stop::NeedMore } else { Stop::NotMine })
 }
 
 #[cfg(test)]

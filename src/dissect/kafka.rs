@@ -1,9 +1,9 @@
 //! Apache Kafka over TCP.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::sides::{either_way, require};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -16,14 +16,14 @@ pub static KAFKA: Dissector = Dissector {
     name: "kafka",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
 /// kafka.apache.org/protocol: a request that asks for versions or metadata first: length, key,
 /// version, a number, and the client's name, whose length fits: 2^-18, 2^-15, 2^-12, 2^-10. Its
 /// answer returns the number (2^-32).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     either_way(prefix, |client, server| {
         let mut reader = Reader::stream(client);
         let (length, key) = (reader.u32()?, reader.u16()?);
@@ -35,7 +35,6 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         let (length, other) = (answer.u32()?, answer.u32()?);
         require((6..0x100_0000).contains(&length) && number == other)
     })
-    .map(|()| Facts::of(&PROTOCOL))
 }
 
 #[cfg(test)]

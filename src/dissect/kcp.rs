@@ -3,12 +3,10 @@
 //! skywind3000/kcp, protocol.txt: little-endian conversation, command, fragment, window, time, number,
 //! next number wanted, length.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// KCP.
 pub static PROTOCOL: Protocol = Protocol { id: 50115, name: "KCP", category: "games", ports: &[] };
@@ -18,7 +16,7 @@ pub static KCP: Dissector = Dissector {
     name: "kcp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -33,30 +31,27 @@ const NUMBERS_APART_MAX: u32 = 0x1_0000;
 
 /// Segments that fill the datagram: each a command (2^-6), fragments below 128 (2^-1), a length that
 /// ends it or nothing (2^-32), numbers that are near (2^-15), one conversation: 2^-54.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        let mut reader = Reader::datagram(bytes);
-        let mut conversation = None;
-        for _ in 0..SEGMENTS_MAX {
-            let number = segment(&mut reader)?;
-            if number == 0 || *conversation.get_or_insert(number) != number {
-                return Err(Stop::NotMine);
-            }
-            if reader.is_empty() {
-                return Ok(Facts::of(&PROTOCOL));
-            }
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let mut conversation = None;
+    for _ in 0..SEGMENTS_MAX {
+        let number = segment(part)?;
+        if number == 0 || *conversation.get_or_insert(number) != number {
+            return Err(Stop::NotMine);
         }
-        Err(Stop::NotMine)
-    })
+        if part.is_empty() {
+            return Ok(());
+        }
+    }
+    Err(Stop::NotMine)
 }
 
-fn segment(reader: &mut Reader<'_>) -> Result<u32, Stop> {
-    let conversation = reader.u32_le()?;
-    let (command, fragment) = (reader.u8()?, reader.u8()?);
-    let window = reader.u16_le()?;
-    reader.skip(4)?; // time
-    let (number, wanted) = (reader.u32_le()?, reader.u32_le()?);
-    let length = reader.u32_le()?;
+fn segment(part: &mut Part<'_>) -> Result<u32, Stop> {
+    let conversation = part.u32_le();
+    let (command, fragment) = (part.u8(), part.u8());
+    let window = part.u16_le();
+    part.skip(4); // time
+    let (number, wanted) = (part.u32_le(), part.u32_le());
+    let length = part.u32_le();
     let near = number.wrapping_sub(wanted).wrapping_add(NUMBERS_APART_MAX / 2) < NUMBERS_APART_MAX;
     let sane = match command {
         PUSH => length > 0,
@@ -66,7 +61,7 @@ fn segment(reader: &mut Reader<'_>) -> Result<u32, Stop> {
     if !sane || fragment >= 128 || !near || window == 0 {
         return Err(Stop::NotMine);
     }
-    reader.skip(usize::try_from(length).map_err(|_| Stop::NotMine)?)?;
+    part.skip(usize::try_from(length).map_err(|_| Stop::NotMine)?);
     Ok(conversation)
 }
 

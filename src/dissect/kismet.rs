@@ -1,11 +1,9 @@
 //! Kismet servers over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Kismet.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,13 +18,13 @@ pub static KISMET: Dissector = Dissector {
     name: "kismet",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// The greeting of the client protocol.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| Reader::stream(side).literal(b"*KISMET: ")).map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"*KISMET: ")
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! L2TP (RFC 2661, RFC 3931) over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// L2TP.
 pub static PROTOCOL: Protocol =
@@ -16,25 +15,21 @@ pub static L2TP: Dissector = Dissector {
     name: "l2tp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Section 3.1: a control message with length and sequence and no other flag, in version 2 or 3,
 /// that fills the datagram and begins with its message type: 2^-16, 2^-16, 2^-48. One without it
 /// acknowledges.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        let (flags, length) = (reader.u16()?, usize::from(reader.u16()?));
-        require(matches!(flags, 0xc802 | 0xc803) && length == datagram.len())?;
-        reader.skip(8)?; // tunnel, session or connection; both numbers
-        if reader.is_empty() {
-            return Ok(()); // 2^-16, 2^-16, 2^-15 for the size
-        }
-        reader.literal(&[0x80, 8, 0, 0, 0, 0])
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let (flags, length) = (part.u16(), usize::from(part.u16()));
+    require(matches!(flags, 0xc802 | 0xc803) && length == part.bytes.len())?;
+    part.skip(8); // tunnel, session or connection; both numbers
+    if part.is_empty() {
+        return Ok(()); // 2^-16, 2^-16, 2^-15 for the size
+    }
+    part.literal(&[0x80, 8, 0, 0, 0, 0])
 }
 
 #[cfg(test)]

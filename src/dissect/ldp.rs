@@ -1,11 +1,10 @@
 //! LDP (RFC 5036) over UDP and TCP.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, reader, require};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// LDP.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,31 +19,25 @@ pub static LDP: Dissector = Dissector {
     name: "ldp",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    // Lengths and small numbers alone are not evidence enough elsewhere.
+    question: Question::PartAt(&[646], dissect),
     teach: None,
 };
 
 /// Section 3.5: version 1, the length, a router, label space zero, a known message that fits:
 /// 2^-16, 2^-16 in a datagram and 2^-4 in a stream, 2^-16, 2^-12, 2^-4.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    // Lengths and small numbers alone are not evidence enough elsewhere.
-    require(prefix.has_port(646))?;
-    each(prefix, |part| {
-        let mut reader = reader(prefix.transport, part);
-        reader.literal(&[0, 1])?;
-        let length = usize::from(reader.u16()?);
-        let stream = prefix.transport == Transport::Tcp;
-        require((14..=4096).contains(&length) && (stream || length == reader.len()))?;
-        reader.skip(4)?;
-        reader.literal(&[0, 0])?;
-        let (kind, inner) = (reader.u16()?, usize::from(reader.u16()?));
-        let known = matches!(
-            kind,
-            0x0001 | 0x0100 | 0x0200..=0x0202 | 0x0300 | 0x0301 | 0x0400..=0x0404
-        );
-        require(known && inner >= 4 && inner.saturating_add(10) <= length)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0, 1])?;
+    let length = usize::from(part.u16());
+    require((14..=4096).contains(&length) && (part.is_stream() || length == part.len()))?;
+    part.skip(4);
+    part.literal(&[0, 0])?;
+    let (kind, inner) = (part.u16(), usize::from(part.u16()));
+    let known = matches!(
+        kind,
+        0x0001 | 0x0100 | 0x0200..=0x0202 | 0x0300 | 0x0301 | 0x0400..=0x0404
+    );
+    require(known && inner >= 4 && inner.saturating_add(10) <= length)
 }
 
 #[cfg(test)]

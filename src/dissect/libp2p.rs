@@ -2,12 +2,10 @@
 //!
 //! multiformats/multistream-select, README: `/multistream/1.0.0` and a line end behind their length.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// libp2p.
 pub static PROTOCOL: Protocol = Protocol {
@@ -22,15 +20,13 @@ pub static LIBP2P: Dissector = Dissector {
     name: "libp2p",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Twenty bytes, 2^-160.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        Reader::stream(side).literal(b"\x13/multistream/1.0.0\n").map(|()| Facts::of(&PROTOCOL))
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"\x13/multistream/1.0.0\n")
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! Lamps of LIFX in the LAN, over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// It.
 pub static PROTOCOL: Protocol =
@@ -16,23 +15,19 @@ pub static LIFX: Dissector = Dissector {
     name: "lifx",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// lan.developer.lifx.com, "Packet contents": the datagram's length, protocol 1024 with the
 /// addressable bit and no origin, reserved zeros, a known type: 2^-16, 2^-14, 2^-16, 2^-6.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        let (length, protocol) = (usize::from(reader.u16_le()?), reader.u16_le()?);
-        require(length == datagram.len() && protocol & 0xdfff == 0x1400)?;
-        reader.skip(28)?; // source, target, flags, sequence, reserved
-        let kind = reader.u16_le()?;
-        reader.literal(&[0, 0])?;
-        require((2..1024).contains(&kind))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let (length, protocol) = (usize::from(part.u16_le()), part.u16_le());
+    require(length == part.bytes.len() && protocol & 0xdfff == 0x1400)?;
+    part.skip(28); // source, target, flags, sequence, reserved
+    let kind = part.u16_le();
+    part.literal(&[0, 0])?;
+    require((2..1024).contains(&kind))
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! The control plane of LISP (RFC 9301) over UDP, and its reliable transport over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// LISP.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,44 +19,42 @@ pub static LISP: Dissector = Dissector {
     name: "lisp",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 const PORT: u16 = 4342;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |part| match prefix.transport {
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    match part.prefix.transport {
         Transport::Tcp => reliable(part),
-        _ => registration(part, prefix.has_port(PORT)),
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+        _ => registration(part, part.prefix.has_port(PORT)),
+    }
 }
 
 /// Section 5.6: a Map-Register or Map-Notify with records, a known kind of key and the length of
 /// its digest: 2^-7, 2^-4, 2^-13, 2^-14, and on the registered port.
-fn registration(bytes: &[u8], home: bool) -> Result<(), Stop> {
-    let mut reader = Reader::datagram(bytes);
-    let first = reader.u8()?;
+fn registration(part: &mut Part<'_>, home: bool) -> Result<(), Stop> {
+    let first = part.u8();
     require(home && matches!(first >> 4, 3 | 4))?;
-    reader.skip(2)?;
-    let records = reader.u8()?;
+    part.skip(2);
+    let records = part.u8();
     require((1..=32).contains(&records))?;
-    reader.skip(8)?; // nonce
-    let (key, length) = (reader.u16()?, usize::from(reader.u16()?));
+    part.skip(8); // nonce
+    let (key, length) = (part.u16(), usize::from(part.u16()));
     require(key & 0xff <= 5 && matches!(length, 0 | 16 | 20 | 32))?;
-    reader.skip(length)?;
-    reader.skip(10) // the first record up to its address
+    part.skip(length);
+    part.skip(10); // the first record up to its address
+    Ok(())
 }
 
 /// draft-kouvelas-lisp-map-server-reliable-transport: a type, a length, a number, and a mark at the
 /// end: 2^-12, 2^-4, 2^-32.
-fn reliable(bytes: &[u8]) -> Result<(), Stop> {
-    let mut reader = Reader::stream(bytes);
-    let (kind, length) = (reader.u16()?, usize::from(reader.u16()?));
+fn reliable(part: &mut Part<'_>) -> Result<(), Stop> {
+    let (kind, length) = (part.u16(), usize::from(part.u16()));
     require(matches!(kind, 16..=23) && (12..=4096).contains(&length))?;
-    reader.skip(length.saturating_sub(8))?;
-    reader.literal(&[0x9f, 0xac, 0xad, 0xe9])
+    part.skip(length.saturating_sub(8));
+    part.literal(&[0x9f, 0xac, 0xad, 0xe9])
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Link-local multicast name resolution (RFC 4795): a DNS message on port 5355.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::dns::message::{self, Header};
 use crate::dissect::sides::each;
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Facts, Protocol, host_name};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -21,7 +21,7 @@ pub static LLMNR: Dissector = Dissector {
     name: "llmnr",
     over: &[Transport::Udp, Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

@@ -1,11 +1,9 @@
 //! Lotus Notes and Domino (NRPC) over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// NRPC.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,20 +18,16 @@ pub static LOTUS: Dissector = Dissector {
     name: "lotus",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// The client's first message holds eight fixed bytes behind a header of six: 2^-64.
 const FIXED: [u8; 8] = [0, 0, 2, 0, 0, 0x40, 2, 0x0f];
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.skip(6)?;
-        reader.literal(&FIXED)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.skip(6);
+    part.literal(&FIXED)
 }
 
 #[cfg(test)]

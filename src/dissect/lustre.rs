@@ -1,11 +1,10 @@
 //! Lustre networking (LNet) over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// LNet.
 pub static PROTOCOL: Protocol =
@@ -16,7 +15,7 @@ pub static LUSTRE: Dissector = Dissector {
     name: "lustre",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -25,25 +24,21 @@ const SERVICE: [u8; 4] = [0x39, 0x30, 0, 0];
 
 /// What opens a connection has a mark and a version (2^-64); a message between two services carries
 /// their process numbers (2^-96). lnet/include/uapi/linux/lnet of Lustre.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        match reader.array::<4>()? {
-            // The acceptor's request, version 1; a hello of the socket driver, version 1 to 4.
-            [0x00, 0x71, 0xce, 0xac] => reader.literal(&[1, 0, 0, 0]),
-            [0x63, 0x69, 0x72, 0x45] => {
-                let version = reader.u32_le()?;
-                require((1..=4).contains(&version))
-            }
-            [0xc1, 0, 0, 0] => {
-                reader.skip(20 + 16)?; // checksum, cookies; both nodes
-                reader.literal(&SERVICE)?;
-                reader.literal(&SERVICE)
-            }
-            _ => Err(Stop::NotMine),
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    match part.array::<4>() {
+        // The acceptor's request, version 1; a hello of the socket driver, version 1 to 4.
+        [0x00, 0x71, 0xce, 0xac] => part.literal(&[1, 0, 0, 0]),
+        [0x63, 0x69, 0x72, 0x45] => {
+            let version = part.u32_le();
+            require((1..=4).contains(&version))
         }
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+        [0xc1, 0, 0, 0] => {
+            part.skip(20 + 16); // checksum, cookies; both nodes
+            part.literal(&SERVICE)?;
+            part.literal(&SERVICE)
+        }
+        _ => Err(Stop::NotMine),
+    }
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 //! the server, then commands.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
 use crate::dissect::inner::{behind_lines, starttls};
-use crate::dissect::sides::{contains_word, line};
+use crate::dissect::sides::{contains_word, line, starts_with_any};
 use crate::dissect::tls::protocol::{FTPS, IMAPS, POP3S, SMTPS};
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Detail, Facts, Protocol};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -37,7 +37,7 @@ pub static MAIL: Dissector = Dissector {
     name: "mail",
     over: &[Transport::Tcp],
     protocols: &[&SMTP, &POP3, &IMAP, &FTP, &SMTPS, &POP3S, &IMAPS, &FTPS],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 
@@ -64,7 +64,7 @@ enum Line {
 fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     let protocol = spoken(prefix)?;
     let starts = prefix.both().map(|side| {
-        let server = [&b"220"[..], b"+", b"*"].iter().any(|greeting| side.starts_with(greeting));
+        let server = starts_with_any(side, &[b"220", b"+", b"*"]);
         behind_lines(side, |line| !server && logs_in(line))
     });
     let secured = SECURED.iter().find(|(clear, _)| *clear == protocol);
@@ -128,7 +128,7 @@ fn read(side: &[u8]) -> Result<Line, Stop> {
     if line.starts_with(b"+OK") {
         return Ok(if contains_word(line, b"pop3") { Line::Of(&POP3) } else { Line::Ok });
     }
-    if [&b"* OK "[..], b"* PREAUTH "].iter().any(|greeting| line.starts_with(greeting)) {
+    if starts_with_any(line, &[b"* OK ", b"* PREAUTH "]) {
         return Ok(if contains_word(line, b"imap4") { Line::Of(&IMAP) } else { Line::Untagged });
     }
     let mut words = line.split(|&byte| byte == b' ');

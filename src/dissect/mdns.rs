@@ -1,9 +1,9 @@
 //! Multicast DNS (RFC 6762): port 5353, to a group or (section 5.5, 6.7) to one address.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
 use crate::dissect::dns::message::{self, Header};
 use crate::dissect::sides::each;
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Detail, Facts, Protocol, bounded_text};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -17,7 +17,7 @@ pub static MDNS: Dissector = Dissector {
     name: "mdns",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

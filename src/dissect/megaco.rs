@@ -1,11 +1,10 @@
 //! Megaco (H.248.1, annex B: the text form) over UDP.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::{contains, each};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::{contains_any, require};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Megaco.
 pub static PROTOCOL: Protocol =
@@ -16,7 +15,7 @@ pub static MEGACO: Dissector = Dissector {
     name: "megaco",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -25,28 +24,17 @@ const HEAD_MAX: usize = 160;
 
 /// The protocol's name, long or short, with a version (2^-20 at least), who sends in brackets (2^-8),
 /// then a transaction, a reply or an error, long or short, and a brace (2^-16): 2^-44.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        let rest = bytes.strip_prefix(b"!/").or_else(|| bytes.strip_prefix(b"MEGACO/"));
-        let Some([b'1'..=b'9', b' ' | b'\r' | b'\n', rest @ ..]) = rest else {
-            return Err(Stop::NotMine);
-        };
-        let head = rest.get(..HEAD_MAX).unwrap_or(rest);
-        let sender = matches!(head.trim_ascii_start().first(), Some(b'<' | b'['));
-        let parts = [
-            &b"T="[..],
-            b"P=",
-            b"ER=",
-            b"K{",
-            b"Transaction",
-            b"Reply",
-            b"Error",
-            b"PN=",
-            b"Pending",
-        ];
-        let known = parts.iter().any(|part| contains(head, part)) && head.contains(&b'{');
-        if sender && known { Ok(Facts::of(&PROTOCOL)) } else { Err(Stop::NotMine) }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let rest = part.bytes.strip_prefix(b"!/").or_else(|| part.bytes.strip_prefix(b"MEGACO/"));
+    let Some([b'1'..=b'9', b' ' | b'\r' | b'\n', rest @ ..]) = rest else {
+        return Err(Stop::NotMine);
+    };
+    let head = rest.get(..HEAD_MAX).unwrap_or(rest);
+    let sender = matches!(head.trim_ascii_start().first(), Some(b'<' | b'['));
+    let parts: &[&[u8]] =
+        &[b"T=", b"P=", b"ER=", b"K{", b"Transaction", b"Reply", b"Error", b"PN=", b"Pending"];
+    let known = contains_any(head, parts) && head.contains(&b'{');
+    require(sender && known)
 }
 
 #[cfg(test)]

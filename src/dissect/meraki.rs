@@ -1,11 +1,10 @@
 //! The tunnel of Meraki devices to their cloud, over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Meraki.
 pub static PROTOCOL: Protocol =
@@ -16,20 +15,16 @@ pub static MERAKI: Dissector = Dissector {
     name: "meraki",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// A mark of four bytes and the first of a version: 2^-40. Seen in captures; nothing public
 /// describes it.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        reader.literal(&[0xfe, 0xf7, 0x28])?;
-        let kind = reader.u16()?;
-        require(matches!(kind, 0x900d | 0x910d) && reader.len() >= 16)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0xfe, 0xf7, 0x28])?;
+    let kind = part.u16();
+    require(matches!(kind, 0x900d | 0x910d) && part.len() >= 16)
 }
 
 #[cfg(test)]

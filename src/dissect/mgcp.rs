@@ -1,11 +1,10 @@
 //! MGCP (RFC 3435) over UDP: commands of call agents and gateways.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, line};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::{line, require, starts_with_any};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// MGCP.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,7 +19,7 @@ pub static MGCP: Dissector = Dissector {
     name: "mgcp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -28,30 +27,19 @@ pub static MGCP: Dissector = Dissector {
 const LINE_MAX: usize = 512;
 
 /// A verb of section 2.3 (2^-29), four words and the version in the last ones: 2^-90.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        let verbs = [
-            &b"EPCF "[..],
-            b"CRCX ",
-            b"MDCX ",
-            b"DLCX ",
-            b"RQNT ",
-            b"NTFY ",
-            b"AUEP ",
-            b"AUCX ",
-            b"RSIP ",
-        ];
-        if !verbs.iter().any(|verb| bytes.starts_with(verb)) {
-            return Err(Stop::NotMine);
-        }
-        let first = line(bytes, LINE_MAX).map_err(|_| Stop::NotMine)?;
-        let mut words = first.split(|&byte| byte == b' ').skip(1);
-        let number = words.next().unwrap_or_default();
-        let named = words.next().is_some_and(|endpoint| !endpoint.is_empty());
-        let version = words.next() == Some(b"MGCP");
-        let counted = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
-        if counted && named && version { Ok(Facts::of(&PROTOCOL)) } else { Err(Stop::NotMine) }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let verbs: &[&[u8]] =
+        &[b"EPCF ", b"CRCX ", b"MDCX ", b"DLCX ", b"RQNT ", b"NTFY ", b"AUEP ", b"AUCX ", b"RSIP "];
+    if !starts_with_any(part.bytes, verbs) {
+        return Err(Stop::NotMine);
+    }
+    let first = line(part.bytes, LINE_MAX).map_err(|_| Stop::NotMine)?;
+    let mut words = first.split(|&byte| byte == b' ').skip(1);
+    let number = words.next().unwrap_or_default();
+    let named = words.next().is_some_and(|endpoint| !endpoint.is_empty());
+    let version = words.next() == Some(b"MGCP");
+    let counted = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+    require(counted && named && version)
 }
 
 #[cfg(test)]

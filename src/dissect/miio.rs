@@ -1,11 +1,10 @@
 //! Devices of Xiaomi in the LAN (miIO), over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// miIO.
 pub static PROTOCOL: Protocol =
@@ -16,21 +15,17 @@ pub static MIIO: Dissector = Dissector {
     name: "miio",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// As free clients describe it: a mark, the datagram's length, an unknown word of zeros, or all
 /// ones in a hello: 2^-16, 2^-16, 2^-31.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        reader.literal(&[0x21, 0x31])?;
-        let length = usize::from(reader.u16()?);
-        let word = reader.u32()?;
-        require(length == datagram.len() && length >= 32 && matches!(word, 0 | u32::MAX))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0x21, 0x31])?;
+    let length = usize::from(part.u16());
+    let word = part.u32();
+    require(length == part.bytes.len() && length >= 32 && matches!(word, 0 | u32::MAX))
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 //! minecraft.wiki, "Java Edition protocol" ("Handshake", "Server List Ping").
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::sides::each;
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Facts, Protocol, host_name};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -18,7 +18,7 @@ pub static MINECRAFT: Dissector = Dissector {
     name: "minecraft",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

@@ -4,11 +4,10 @@
 //! eth-proxy) and of Monero's (a login with an agent).
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::{contains, each};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::{contains, contains_any};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Mining.
 pub static PROTOCOL: Protocol =
@@ -19,7 +18,7 @@ pub static MINING: Dissector = Dissector {
     name: "mining",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -27,33 +26,31 @@ pub static MINING: Dissector = Dissector {
 const CALL_MAX: usize = 512;
 
 /// An object of JSON with a method of ten letters or more: 2^-80.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        if side.first() != Some(&b'{') {
-            return Err(Stop::NotMine);
-        }
-        let head = side.get(..CALL_MAX).unwrap_or(side);
-        let known = [
-            &b"\"mining.subscribe\""[..],
-            b"\"mining.authorize\"",
-            b"\"mining.configure\"",
-            b"\"mining.notify\"",
-            b"\"mining.set_difficulty\"",
-            b"\"mining.extranonce.subscribe\"",
-            b"\"mining.hello\"",
-            b"\"eth_submitLogin\"",
-            b"\"eth_getWork\"",
-            b"\"eth_submitWork\"",
-            b"\"eth_submitHashrate\"",
-        ];
-        let login = contains(head, b"\"login\"") && contains(head, b"\"pass\"");
-        let agent = contains(head, b"\"agent\"") || contains(head, b"\"algo\"");
-        if known.iter().any(|method| contains(head, method)) || (login && agent) {
-            return Ok(Facts::of(&PROTOCOL));
-        }
-        let open = side.len() < CALL_MAX && !head.contains(&b'\n');
-        Err(if open { Stop::NeedMore } else { Stop::NotMine })
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    if part.bytes.first() != Some(&b'{') {
+        return Err(Stop::NotMine);
+    }
+    let head = part.bytes.get(..CALL_MAX).unwrap_or(part.bytes);
+    let known: &[&[u8]] = &[
+        b"\"mining.subscribe\"",
+        b"\"mining.authorize\"",
+        b"\"mining.configure\"",
+        b"\"mining.notify\"",
+        b"\"mining.set_difficulty\"",
+        b"\"mining.extranonce.subscribe\"",
+        b"\"mining.hello\"",
+        b"\"eth_submitLogin\"",
+        b"\"eth_getWork\"",
+        b"\"eth_submitWork\"",
+        b"\"eth_submitHashrate\"",
+    ];
+    let login = contains(head, b"\"login\"") && contains(head, b"\"pass\"");
+    let agent = contains(head, b"\"agent\"") || contains(head, b"\"algo\"");
+    if contains_any(head, known) || (login && agent) {
+        return Ok(());
+    }
+    let open = part.bytes.len() < CALL_MAX && !head.contains(&b'\n');
+    Err(if open { Stop::NeedMore } else { Stop::NotMine })
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! The neighbour discovery of MikroTik devices over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// MNDP.
 pub static PROTOCOL: Protocol =
@@ -16,28 +15,24 @@ pub static MNDP: Dissector = Dissector {
     name: "mndp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// MikroTik's manual, "Neighbor discovery": four bytes, then fields of a type and a length that
 /// fill the datagram; the first is the hardware address: 2^-32, and 2^-10 for each field behind it.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        reader.skip(4)?;
-        reader.literal(&[0, 1, 0, 6])?;
-        reader.skip(6)?;
-        let mut fields = 0usize;
-        while !reader.is_empty() {
-            let (kind, length) = (reader.u16()?, usize::from(reader.u16()?));
-            require((5..=0x14).contains(&kind) || kind == 0x7f)?;
-            reader.skip(length)?;
-            fields = fields.saturating_add(1);
-        }
-        require(fields > 0)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.skip(4);
+    part.literal(&[0, 1, 0, 6])?;
+    part.skip(6);
+    let mut fields = 0usize;
+    while !part.is_empty() {
+        let (kind, length) = (part.u16(), usize::from(part.u16()));
+        require((5..=0x14).contains(&kind) || kind == 0x7f)?;
+        part.skip(length);
+        fields = fields.saturating_add(1);
+    }
+    require(fields > 0)
 }
 
 #[cfg(test)]

@@ -122,6 +122,7 @@ mod opening;
 mod openvpn;
 mod openwire;
 mod oracle;
+mod part;
 mod pfcp;
 mod photon;
 mod playstation;
@@ -206,6 +207,8 @@ mod zmq;
 mod zoom;
 mod zug;
 
+pub use part::Part;
+
 use crate::bytes::Stop;
 use crate::facts::{Facts, Lesson, Protocol};
 use crate::net::Transport;
@@ -220,11 +223,50 @@ pub struct Dissector {
     pub over: &'static [Transport],
     /// Every protocol it can answer.
     pub protocols: &'static [&'static Protocol],
-    /// The question. Pure; called again with a longer prefix after `NeedMore` or `pending`.
-    pub dissect: fn(&Prefix<'_>) -> Result<Facts, Stop>,
+    /// How it asks.
+    pub question: Question,
     /// Reads what a packet of a flow of its own teaches about other flows. Called for every
     /// packet of such a flow, so the kernel is asked to keep sending them.
     pub teach: Option<fn(&Prefix<'_>, &mut Vec<Lesson>)>,
+}
+
+/// A pure function of the prefix or of its parts. Most learn the protocol and nothing else; what all
+/// of them would do around that is done once, in [`Dissector::dissect`].
+#[derive(Debug)]
+pub enum Question {
+    /// Of the whole prefix; a yes brings facts.
+    Facts(fn(&Prefix<'_>) -> Result<Facts, Stop>),
+    /// Of the whole prefix; a yes means the first of the protocols.
+    Flow(fn(&Prefix<'_>) -> Result<(), Stop>),
+    /// Of each side of a stream or each datagram by itself; the first yes means the first of the
+    /// protocols. Without one, any no is a no.
+    Part(fn(&mut Part<'_>) -> Result<(), Stop>),
+    /// The same, of flows with one of these ports alone.
+    PartAt(&'static [u16], fn(&mut Part<'_>) -> Result<(), Stop>),
+    /// As `Part`, and a yes says which protocol.
+    Which(fn(&mut Part<'_>) -> Result<&'static Protocol, Stop>),
+    /// The same, of flows with one of these ports alone.
+    WhichAt(&'static [u16], fn(&mut Part<'_>) -> Result<&'static Protocol, Stop>),
+}
+
+impl Dissector {
+    /// Asks the question; again with a longer prefix after `NeedMore` or `pending`.
+    pub fn dissect(&self, prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+        if let Question::PartAt(ports, _) | Question::WhichAt(ports, _) = self.question
+            && !ports.iter().any(|&port| prefix.has_port(port))
+        {
+            return Err(Stop::NotMine);
+        }
+        match self.question {
+            Question::Facts(question) => return question(prefix),
+            Question::Which(question) | Question::WhichAt(_, question) => {
+                return part::ask(prefix, question).map(Facts::of);
+            }
+            Question::Flow(question) => question(prefix),
+            Question::Part(question) | Question::PartAt(_, question) => part::ask(prefix, question),
+        }?;
+        self.protocols.first().map(|protocol| Facts::of(protocol)).ok_or(Stop::NotMine)
+    }
 }
 
 /// Every dissector there is.

@@ -3,12 +3,10 @@
 //! monero-project/monero, docs/LEVIN_PROTOCOL.md: a signature of eight bytes, a little-endian
 //! length of eight, a flag, a command, a return code, flags, a version.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Monero.
 pub static PROTOCOL: Protocol = Protocol {
@@ -23,21 +21,18 @@ pub static MONERO: Dissector = Dissector {
     name: "monero",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// 2^-64.
 const SIGNATURE: [u8; 8] = [1, 0x21, 1, 1, 1, 1, 1, 1];
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(&SIGNATURE)?;
-        reader.skip(4)?;
-        // 100 MB is the most a message may have.
-        reader.literal(&[0; 4]).map(|()| Facts::of(&PROTOCOL))
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&SIGNATURE)?;
+    part.skip(4);
+    // 100 MB is the most a message may have.
+    part.literal(&[0; 4])
 }
 
 #[cfg(test)]

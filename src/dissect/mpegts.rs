@@ -1,8 +1,8 @@
 //! MPEG transport streams right in UDP, as IPTV sends them (ISO/IEC 13818-1 section 2.4.3.2).
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -14,7 +14,7 @@ pub static MPEGTS: Dissector = Dissector {
     name: "mpegts",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
@@ -25,7 +25,7 @@ const PACKETS_MIN: usize = 4;
 
 /// Nothing but whole packets in every datagram, each with its sync byte and an adaptation field
 /// control that is not the reserved 0.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     let mut packets = 0usize;
     for datagram in prefix.datagrams() {
         let chunks = datagram.bytes.chunks_exact(PACKET_BYTES);
@@ -40,7 +40,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
             packets = packets.saturating_add(1);
         }
     }
-    if packets >= PACKETS_MIN { Ok(Facts::of(&PROTOCOL)) } else { Err(Stop::NeedMore) }
+    if packets >= PACKETS_MIN { Ok(()) } else { Err(Stop::NeedMore) }
 }
 
 #[cfg(test)]

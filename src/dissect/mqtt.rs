@@ -1,9 +1,9 @@
 //! MQTT: the CONNECT packet (MQTT 3.1.1 and 5.0 section 3.1; 3.1 with its older name).
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::sides::{each, either_way, first_yes, require};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -16,15 +16,14 @@ pub static MQTT: Dissector = Dissector {
     name: "mqtt",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
 const CONNECT: u8 = 0x10;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     first_yes([each(prefix, connect), either_way(prefix, acknowledged)])
-        .map(|()| Facts::of(&PROTOCOL))
 }
 
 /// Section 3.1: the type, a length that covers the rest, the protocol's name and level, flags whose

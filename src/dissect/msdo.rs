@@ -2,12 +2,10 @@
 //!
 //! Undocumented; the greeting as in Wireshark's packet-ms-do.c.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Delivery Optimization (IANA: ms-do).
 pub static PROTOCOL: Protocol = Protocol {
@@ -22,15 +20,13 @@ pub static MSDO: Dissector = Dissector {
     name: "msdo",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// A length and fourteen letters, 2^-120. The shape is BitTorrent's, the name is not.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        Reader::stream(side).literal(b"\x0eSwarm protocol").map(|()| Facts::of(&PROTOCOL))
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"\x0eSwarm protocol")
 }
 
 #[cfg(test)]

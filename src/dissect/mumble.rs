@@ -1,9 +1,9 @@
 //! Mumble over UDP: the ping that lists of servers use (Mumble protocol, "Ping").
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
 use crate::dissect::sides::answered;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -22,17 +22,16 @@ pub static MUMBLE: Dissector = Dissector {
     name: "mumble",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
 /// Four zeros and eight bytes; the answer has 24 bytes: a version 1 (2^-16), the same eight (2^-64),
 /// users, room for users, bandwidth.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     answered(prefix, ping, |number, bytes| {
         bytes.len() == 24 && bytes.starts_with(&[0, 1]) && bytes.get(4..12) == Some(*number)
     })
-    .map(|()| Facts::of(&PROTOCOL))
 }
 
 fn ping(bytes: &[u8]) -> Option<&[u8]> {

@@ -1,11 +1,9 @@
 //! Munin nodes over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Munin.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,14 +18,13 @@ pub static MUNIN: Dissector = Dissector {
     name: "munin",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// The greeting of a node.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| Reader::stream(side).literal(b"# munin node at "))
-        .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"# munin node at ")
 }
 
 #[cfg(test)]

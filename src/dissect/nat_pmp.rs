@@ -1,11 +1,9 @@
 //! NAT-PMP (RFC 6886) and its successor PCP (RFC 6887): ports opened at a router, over UDP.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// NAT-PMP.
 pub static PROTOCOL: Protocol =
@@ -18,7 +16,7 @@ pub static NAT_PMP: Dissector = Dissector {
     name: "nat_pmp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL, &PCP],
-    dissect,
+    question: Question::WhichAt(&[PORT], dissect),
     teach: None,
 };
 
@@ -26,9 +24,8 @@ const PORT: u16 = 5351;
 
 /// Only on the registered port, which stands in both documents: a question of NAT-PMP has no more
 /// than two bytes.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    require(prefix.has_port(PORT))?;
-    each(prefix, |datagram| match datagram {
+fn dissect(part: &mut Part<'_>) -> Result<&'static Protocol, Stop> {
+    match part.bytes {
         // RFC 6886 sections 3.2 and 3.3: the address, and a mapping whose reserved bytes are zero.
         [0, 0] | [0, 1 | 2, 0, 0, _, _, _, _, _, _, _, _] => Ok(&PROTOCOL),
         // Answers: result codes up to 5.
@@ -37,14 +34,13 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         // more).
         [2, operation, 0, _, ..]
             if operation & 0x7f <= 3
-                && matches!(datagram.len(), 24..=1100)
-                && datagram.len() % 4 == 0 =>
+                && matches!(part.bytes.len(), 24..=1100)
+                && part.bytes.len().is_multiple_of(4) =>
         {
             Ok(&PCP)
         }
         _ => Err(Stop::NotMine),
-    })
-    .map(Facts::of)
+    }
 }
 
 #[cfg(test)]

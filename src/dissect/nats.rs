@@ -1,11 +1,10 @@
 //! NATS (docs.nats.io) over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, first_yes};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// NATS.
 pub static PROTOCOL: Protocol =
@@ -16,18 +15,15 @@ pub static NATS: Dissector = Dissector {
     name: "nats",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// The server speaks first; a client that is seen alone connects with a JSON object.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let openings =
-            [&b"INFO {\"server_id\":"[..], b"CONNECT {\"verbose\":", b"INFO {\"server_name\":"];
-        first_yes(openings.iter().map(|opening| Reader::stream(side).literal(opening)))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let openings: &[&[u8]] =
+        &[b"INFO {\"server_id\":", b"CONNECT {\"verbose\":", b"INFO {\"server_name\":"];
+    part.one_of(openings)
 }
 
 #[cfg(test)]

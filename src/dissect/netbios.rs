@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use crate::bytes::{Reader, Stop, be_u16_at};
-use crate::dissect::Dissector;
 use crate::dissect::dns::is_plain;
 use crate::dissect::dns::message::{self, Header};
 use crate::dissect::sides::each;
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Facts, Protocol, host_name};
 use crate::net::{Endpoint, Transport};
 use crate::prefix::Prefix;
@@ -24,7 +24,7 @@ pub static NETBIOS: Dissector = Dissector {
     name: "netbios",
     over: &[Transport::Udp, Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

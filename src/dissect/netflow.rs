@@ -1,11 +1,10 @@
 //! NetFlow 5 and 9 (RFC 3954) and IPFIX (RFC 7011) over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// NetFlow and its standard.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,64 +19,56 @@ pub static NETFLOW: Dissector = Dissector {
     name: "netflow",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Sets in a datagram.
 const PARTS_MAX: usize = 256;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        match reader.u16()? {
-            5 => version_5(datagram, &mut reader)?,
-            9 => {
-                let count = reader.u16()?;
-                reader.skip(16)?; // uptime, time, sequence, source
-                if count == 0 {
-                    return Err(Stop::NotMine);
-                }
-                sets(&mut reader, 0)?;
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    match part.u16() {
+        5 => version_5(part),
+        9 => {
+            let count = part.u16();
+            part.skip(16); // uptime, time, sequence, source
+            if count == 0 {
+                return Err(Stop::NotMine);
             }
-            10 => {
-                if usize::from(reader.u16()?) != datagram.len() {
-                    return Err(Stop::NotMine);
-                }
-                reader.skip(12)?; // time, sequence, domain
-                sets(&mut reader, 2)?;
-            }
-            _ => return Err(Stop::NotMine),
+            sets(part, 0)
         }
-        Ok(Facts::of(&PROTOCOL))
-    })
+        10 => {
+            if usize::from(part.u16()) != part.bytes.len() {
+                return Err(Stop::NotMine);
+            }
+            part.skip(12); // time, sequence, domain
+            sets(part, 2)
+        }
+        _ => Err(Stop::NotMine),
+    }
 }
 
 /// 24 bytes and 48 for each of at most 30 records: 2^-26, and a time of this century with
 /// nanoseconds below a second: 2^-3.
-fn version_5(datagram: &[u8], reader: &mut Reader<'_>) -> Result<(), Stop> {
-    let count = usize::from(reader.u16()?);
-    reader.skip(4)?;
-    let (seconds, nanos) = (reader.u32()?, reader.u32()?);
-    let exact = datagram.len() == count.saturating_mul(48).saturating_add(24);
-    if (1..=30).contains(&count) && exact && seconds > 0x3800_0000 && nanos < 1_000_000_000 {
-        Ok(())
-    } else {
-        Err(Stop::NotMine)
-    }
+fn version_5(part: &mut Part<'_>) -> Result<(), Stop> {
+    let count = usize::from(part.u16());
+    part.skip(4);
+    let (seconds, nanos) = (part.u32(), part.u32());
+    let exact = part.bytes.len() == count.saturating_mul(48).saturating_add(24);
+    require((1..=30).contains(&count) && exact && seconds > 0x3800_0000 && nanos < 1_000_000_000)
 }
 
 /// Sets of templates, options or data whose lengths fill the rest.
-fn sets(reader: &mut Reader<'_>, template: u16) -> Result<(), Stop> {
+fn sets(part: &mut Part<'_>, template: u16) -> Result<(), Stop> {
     for _ in 0..PARTS_MAX {
-        let (id, length) = (reader.u16()?, usize::from(reader.u16()?));
+        let (id, length) = (part.u16(), usize::from(part.u16()));
         let known = id == template || id == template.saturating_add(1) || id >= 256;
         let body = length.checked_sub(4).filter(|body| *body > 0).ok_or(Stop::NotMine)?;
         if !known {
             return Err(Stop::NotMine);
         }
-        reader.skip(body)?;
-        if reader.is_empty() {
+        part.skip(body);
+        if part.is_empty() {
             return Ok(());
         }
     }

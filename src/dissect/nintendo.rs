@@ -2,12 +2,11 @@
 //!
 //! kinnay/NintendoClients, wiki pages "Pia Protocol" and "PRUDP Protocol" (version 1).
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Nintendo.
 pub static PROTOCOL: Protocol =
@@ -18,41 +17,38 @@ pub static NINTENDO: Dissector = Dissector {
     name: "nintendo",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Versions of Pia's header so far, below the bit that says it is encrypted.
 const PIA_VERSION_MAX: u8 = 24;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| match bytes.first() {
-        Some(0x32) => pia(bytes),
-        Some(0xea) => prudp(bytes),
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    match part.bytes.first() {
+        Some(0x32) => pia(part),
+        Some(0xea) => prudp(part),
         _ => Err(Stop::NotMine),
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+    }
 }
 
 /// The magic (2^-32) and a version (2^-3).
-fn pia(bytes: &[u8]) -> Result<(), Stop> {
-    let mut reader = Reader::datagram(bytes);
-    reader.literal(&[0x32, 0xab, 0x98, 0x64])?;
-    let version = reader.u8()? & 0x7f;
-    reader.skip(7)?;
-    if (1..=PIA_VERSION_MAX).contains(&version) { Ok(()) } else { Err(Stop::NotMine) }
+fn pia(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0x32, 0xab, 0x98, 0x64])?;
+    let version = part.u8() & 0x7f;
+    part.skip(7);
+    require((1..=PIA_VERSION_MAX).contains(&version))
 }
 
 /// Magic and version (2^-24), lengths of options and payload that fill the datagram behind header and
 /// signature (2^-16).
-fn prudp(bytes: &[u8]) -> Result<(), Stop> {
-    let mut reader = Reader::datagram(bytes);
-    reader.literal(&[0xea, 0xd0, 1])?;
-    let options = usize::from(reader.u8()?);
-    let payload = usize::from(reader.u16_le()?);
-    reader.skip(8)?; // ports, type and flags, session, channel, sequence
-    reader.skip(16)?; // signature
-    if reader.len() == options.saturating_add(payload) { Ok(()) } else { Err(Stop::NotMine) }
+fn prudp(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0xea, 0xd0, 1])?;
+    let options = usize::from(part.u8());
+    let payload = usize::from(part.u16_le());
+    part.skip(8); // ports, type and flags, session, channel, sequence
+    part.skip(16); // signature
+    require(part.len() == options.saturating_add(payload))
 }
 
 #[cfg(test)]

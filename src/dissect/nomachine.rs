@@ -1,9 +1,9 @@
 //! NoMachine (NX): its version lines over TCP, its pings over UDP.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{answered, each};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::{answered, each, require};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -20,16 +20,15 @@ pub static NOMACHINE: Dissector = Dissector {
     name: "nomachine",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     if prefix.transport == Transport::Tcp {
-        return each(prefix, greeting).map(|()| Facts::of(&PROTOCOL));
+        return each(prefix, greeting);
     }
     answered(prefix, |bytes| is_ping(bytes, 1).then_some(()), |(), bytes| is_ping(bytes, 2))
-        .map(|()| Facts::of(&PROTOCOL))
 }
 
 /// `NXSH-8.10.1` of a client, `NXD-8.10.1` of a server: 2^-40 and a digit.
@@ -41,7 +40,7 @@ fn greeting(side: &[u8]) -> Result<(), Stop> {
         b'D' => reader.literal(b"-")?,
         _ => return Err(Stop::NotMine),
     }
-    if reader.u8()?.is_ascii_digit() { Ok(()) } else { Err(Stop::NotMine) }
+    require(reader.u8()?.is_ascii_digit())
 }
 
 /// Ten bytes, all but a number of two fixed: 2^-64 each way. The answer's number may be an older one.

@@ -1,11 +1,10 @@
 //! NTP and SNTP (RFC 5905, RFC 4330; control messages RFC 9327) on port 123.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// NTP.
 pub static PROTOCOL: Protocol =
@@ -16,7 +15,7 @@ pub static NTP: Dissector = Dissector {
     name: "ntp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::PartAt(&[PORT], dissect),
     teach: None,
 };
 
@@ -24,55 +23,40 @@ pub static NTP: Dissector = Dissector {
 const PORT: u16 = 123;
 const TIME_BYTES: usize = 48;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    if !prefix.has_port(PORT) {
-        return Err(Stop::NotMine);
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let first = part.u8();
+    match (first >> 3 & 7, first & 7) {
+        (1..=4, 1..=5) => time(part),
+        (2..=4, 6) => control(part),
+        (2..=3, 7) => private(part),
+        _ => Err(Stop::NotMine),
     }
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        let first = reader.u8()?;
-        match (first >> 3 & 7, first & 7) {
-            (1..=4, 1..=5) => time(datagram, &mut reader)?,
-            (2..=4, 6) => control(&mut reader)?,
-            (2..=3, 7) => private(datagram, &mut reader)?,
-            _ => return Err(Stop::NotMine),
-        }
-        Ok(Facts::of(&PROTOCOL))
-    })
 }
 
 /// RFC 5905 section 7.3. Behind 48 bytes: extensions and a MAC, all in words.
-fn time(datagram: &[u8], reader: &mut Reader<'_>) -> Result<(), Stop> {
-    let (stratum, poll, precision) = (reader.u8()?, reader.u8()?, reader.u8()?);
+fn time(part: &mut Part<'_>) -> Result<(), Stop> {
+    let (stratum, poll, precision) = (part.u8(), part.u8(), part.u8());
     let sane = stratum <= 16
         && poll <= 36 // 17 by the RFC; stepped over by some clients
         && (precision == 0 || precision >= 0xc0 || precision <= 0x20)
-        && datagram.len() >= TIME_BYTES
-        && datagram.len().is_multiple_of(4);
-    if sane { Ok(()) } else { Err(Stop::NotMine) }
+        && part.bytes.len() >= TIME_BYTES
+        && part.bytes.len().is_multiple_of(4);
+    require(sane)
 }
 
 /// RFC 9327 section 2: 12 bytes, then as many as `count` says, padded.
-fn control(reader: &mut Reader<'_>) -> Result<(), Stop> {
-    reader.skip(9)?; // operation, sequence, status, association, offset
-    let count = usize::from(reader.u16()?);
+fn control(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.skip(9); // operation, sequence, status, association, offset
+    let count = usize::from(part.u16());
     let padded = count.saturating_add(3) & !3;
-    if (count..=padded).contains(&reader.len()) || reader.len() > padded {
-        Ok(())
-    } else {
-        Err(Stop::NotMine)
-    }
+    require((count..=padded).contains(&part.len()) || part.len() > padded)
 }
 
 /// Mode 7 of ntpd: sequence, implementation 0 to 3, request, then whole items.
-fn private(datagram: &[u8], reader: &mut Reader<'_>) -> Result<(), Stop> {
-    reader.skip(1)?;
-    let implementation = reader.u8()?;
-    if implementation <= 3 && datagram.len() >= 8 && datagram.len().is_multiple_of(4) {
-        Ok(())
-    } else {
-        Err(Stop::NotMine)
-    }
+fn private(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.skip(1);
+    let implementation = part.u8();
+    require(implementation <= 3 && part.bytes.len() >= 8 && part.bytes.len().is_multiple_of(4))
 }
 
 #[cfg(test)]

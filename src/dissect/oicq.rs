@@ -3,12 +3,11 @@
 //! Layout and commands as in Wireshark's packet-oicq.c: 2, a version, a command, a number, the
 //! account, the encrypted body, 3.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// OICQ.
 pub static PROTOCOL: Protocol =
@@ -19,7 +18,7 @@ pub static OICQ: Dissector = Dissector {
     name: "oicq",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::PartAt(&[PORT], dissect),
     teach: None,
 };
 
@@ -28,26 +27,16 @@ const PORT: u16 = 8000;
 
 /// The ends are fixed (2^-16), of the commands 34 exist (2^-11), and an account is not zero. That alone
 /// is weak, 2^-27: it counts only to or from QQ's port.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    if !prefix.has_port(PORT) {
-        return Err(Stop::NotMine);
-    }
-    each(prefix, |bytes| {
-        let mut reader = Reader::datagram(bytes);
-        reader.literal(&[2])?;
-        reader.skip(2)?;
-        let command = reader.u16()?;
-        reader.skip(2)?;
-        let account = reader.u32()?;
-        let known = matches!(command, 1 | 2 | 4..=6 | 9..=11 | 13 | 0x12 | 0x16..=0x18 | 0x1a
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[2])?;
+    part.skip(2);
+    let command = part.u16();
+    part.skip(2);
+    let account = part.u32();
+    let known = matches!(command, 1 | 2 | 4..=6 | 9..=11 | 13 | 0x12 | 0x16..=0x18 | 0x1a
             | 0x1c | 0x1d | 0x21 | 0x22 | 0x26 | 0x27 | 0x29 | 0x30 | 0x31 | 0x3c..=0x3e | 0x58
             | 0x5c | 0x62 | 0x65 | 0x67 | 0x80 | 0x81 | 0xb5);
-        if known && account >= 10_000 && bytes.len() >= 20 && bytes.last() == Some(&3) {
-            Ok(Facts::of(&PROTOCOL))
-        } else {
-            Err(Stop::NotMine)
-        }
-    })
+    require(known && account >= 10_000 && part.bytes.len() >= 20 && part.bytes.last() == Some(&3))
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Ookla's speed test over TCP: its greeting.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -15,17 +16,17 @@ pub static OOKLA: Dissector = Dissector {
     name: "ookla",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
 /// `HI` and a line end or a session's name from one side (2^-24); `HELLO 2.` from the other (2^-64).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     let [original, reply] = prefix.both();
     let mut stop = Stop::NotMine;
     for (client, server) in [(original, reply), (reply, original)] {
         match ask(client).and_then(|()| Reader::stream(server).literal(b"HELLO 2.")) {
-            Ok(()) => return Ok(Facts::of(&PROTOCOL)),
+            Ok(()) => return Ok(()),
             Err(Stop::NeedMore) if !client.is_empty() => stop = Stop::NeedMore,
             Err(_) => {}
         }
@@ -36,7 +37,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
 fn ask(client: &[u8]) -> Result<(), Stop> {
     let mut reader = Reader::stream(client);
     reader.literal(b"HI")?;
-    if matches!(reader.u8()?, b' ' | b'\r' | b'\n') { Ok(()) } else { Err(Stop::NotMine) }
+    require(matches!(reader.u8()?, b' ' | b'\r' | b'\n'))
 }
 
 #[cfg(test)]

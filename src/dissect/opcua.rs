@@ -1,11 +1,10 @@
 //! OPC UA (IEC 62541-6) over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// OPC UA.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,21 +19,17 @@ pub static OPCUA: Dissector = Dissector {
     name: "opcua",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Section 7.1.2: a type of three letters, `F`, a length below 64 KiB: 2^-32, 2^-16. Versions and
 /// buffers of 8 KiB and more follow.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let kind = reader.array::<4>()?;
-        require([b"HELF", b"ACKF", b"RHEF", b"OPNF"].contains(&&kind))?;
-        let length = reader.u32_le()?;
-        require((28..=0xffff).contains(&length))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let kind = part.array::<4>();
+    require([b"HELF", b"ACKF", b"RHEF", b"OPNF"].contains(&&kind))?;
+    let length = part.u32_le();
+    require((28..=0xffff).contains(&length))
 }
 
 #[cfg(test)]

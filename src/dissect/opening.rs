@@ -2,9 +2,9 @@
 //! RTMP, Modbus, whois, Steam.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::inner::{Start, tunnel};
-use crate::dissect::sides::{each, line};
+use crate::dissect::sides::{each, line, starts_with_any};
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Facts, Protocol, host_name};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -66,7 +66,7 @@ pub static OPENING: Dissector = Dissector {
     name: "opening",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&BGP, &GIT, &RSYNC, &GNUTELLA, &SOCKS, &RTMP, &MODBUS, &WHOIS, &STEAM, &SOURCE],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 
@@ -137,8 +137,8 @@ fn git(side: &[u8]) -> Answer {
         return Err(Stop::NotMine);
     }
     let rest = reader.rest();
-    let known = [&b"git-upload-pack /"[..], b"git-receive-pack /", b"git-upload-archive /"];
-    if known.iter().any(|service| rest.starts_with(service)) {
+    let known: &[&[u8]] = &[b"git-upload-pack /", b"git-receive-pack /", b"git-upload-archive /"];
+    if starts_with_any(rest, known) {
         return Ok(&GIT);
     }
     let open = known.iter().any(|service| service.starts_with(rest));
@@ -155,7 +155,8 @@ fn rsync(side: &[u8]) -> Answer {
 /// Gnutella 0.6 handshake, its answer, and downloads by content hash.
 fn gnutella(side: &[u8]) -> Answer {
     let mut stop = Stop::NotMine;
-    for opening in [&b"GNUTELLA CONNECT/"[..], b"GNUTELLA/0.", b"GET /uri-res/N2R?urn:sha1:"] {
+    let openings: &[&[u8]] = &[b"GNUTELLA CONNECT/", b"GNUTELLA/0.", b"GET /uri-res/N2R?urn:sha1:"];
+    for opening in openings {
         match Reader::stream(side).literal(opening) {
             Ok(()) => return Ok(&GNUTELLA),
             Err(Stop::NeedMore) => stop = Stop::NeedMore,
@@ -382,11 +383,11 @@ fn whois(client: &[u8], server: &[u8]) -> Answer {
         return Err(Stop::NotMine);
     }
     let text = server.trim_ascii_start();
-    let known =
-        [&b"%"[..], b"#", b"Domain", b"domain", b"refer", b"NetRange", b"No match", b"[", b"Whois"];
+    let known: &[&[u8]] =
+        &[b"%", b"#", b"Domain", b"domain", b"refer", b"NetRange", b"No match", b"[", b"Whois"];
     match text.first() {
         None => Err(Stop::NeedMore),
-        Some(_) if known.iter().any(|opening| text.starts_with(opening)) => Ok(&WHOIS),
+        Some(_) if starts_with_any(text, known) => Ok(&WHOIS),
         Some(_) => Err(Stop::NotMine),
     }
 }

@@ -2,9 +2,9 @@
 //! draft-openvpn-wire-protocol), over UDP, and over TCP with a length in front.
 
 use crate::bytes::{Reader, Stop, be_u32_at};
-use crate::dissect::Dissector;
-use crate::dissect::sides::contains;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::{contains, require};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -21,7 +21,7 @@ pub static OPENVPN: Dissector = Dissector {
     name: "openvpn",
     over: &[Transport::Udp, Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
@@ -41,7 +41,7 @@ const CLOCKS_APART_MAX_S: u32 = 86_400;
 /// A client's reset alone is one random session id: not certain. Certain is the server's reset
 /// that acknowledges that session id (2^-64), or, where tls-crypt hides it, one with the same
 /// first packet id and a clock less than a day away (2^-32 and 2^-14, on top of 2^-16 of opcodes).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     let stop = if prefix.transport == Transport::Tcp { Stop::NeedMore } else { Stop::NotMine };
     let mut openings: [Option<&[u8]>; 2] = [None; 2];
     for (slot, side) in openings.iter_mut().zip(first_messages(prefix)) {
@@ -66,14 +66,10 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     }
     let [Some(a), Some(b)] = openings else {
         let known = prefix.transport == Transport::Udp && continues(prefix);
-        return if known { Ok(Facts::of(&PROTOCOL)) } else { Err(Stop::NeedMore) };
+        return if known { Ok(()) } else { Err(Stop::NeedMore) };
     };
     let (client, server) = if is_client(a) { (a, b) } else { (b, a) };
-    if is_client(client) && !is_client(server) && belongs(client, server) {
-        Ok(Facts::of(&PROTOCOL))
-    } else {
-        Err(Stop::NotMine)
-    }
+    require(is_client(client) && !is_client(server) && belongs(client, server))
 }
 
 /// One side alone, over UDP: its reset and behind it an acknowledgement or control message of the

@@ -1,11 +1,10 @@
 //! OpenWire, the protocol of Apache ActiveMQ, over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// OpenWire.
 pub static PROTOCOL: Protocol =
@@ -16,19 +15,15 @@ pub static OPENWIRE: Dissector = Dissector {
     name: "openwire",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// The first command of both sides: a length, the type, the mark.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let length = reader.u32()?;
-        require((14..0x1_0000).contains(&length))?;
-        reader.literal(b"\x01ActiveMQ\0\0\0")
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let length = part.u32();
+    require((14..0x1_0000).contains(&length))?;
+    part.literal(b"\x01ActiveMQ\0\0\0")
 }
 
 #[cfg(test)]

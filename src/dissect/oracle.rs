@@ -1,11 +1,10 @@
 //! The listener protocol of Oracle databases (TNS) over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{contains, each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::{contains, require};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// TNS.
 pub static PROTOCOL: Protocol =
@@ -16,24 +15,20 @@ pub static ORACLE: Dissector = Dissector {
     name: "oracle",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// A connect packet: a length, no checksum, type 1, and in its data the description in brackets:
 /// 2^-40 and 2^-64 for the words.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let length = usize::from(reader.u16()?);
-        reader.literal(&[0, 0, 1])?;
-        require((34..=4096).contains(&length))?;
-        reader.skip(1)?;
-        reader.literal(&[0, 0])?;
-        let packet = reader.take(length.saturating_sub(8))?;
-        require(contains(packet, b"(DESCRIPTION=") || contains(packet, b"(CONNECT_DATA="))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let length = usize::from(part.u16());
+    part.literal(&[0, 0, 1])?;
+    require((34..=4096).contains(&length))?;
+    part.skip(1);
+    part.literal(&[0, 0])?;
+    let packet = part.take(length.saturating_sub(8));
+    require(contains(packet, b"(DESCRIPTION=") || contains(packet, b"(CONNECT_DATA="))
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! PFCP (3GPP TS 29.244) over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// PFCP.
 pub static PROTOCOL: Protocol =
@@ -16,7 +15,7 @@ pub static PFCP: Dissector = Dissector {
     name: "pfcp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -25,23 +24,19 @@ const ELEMENTS_MAX: usize = 8;
 
 /// Section 7.2: version 1, spare bits zero, a known type, the datagram's length, and elements that
 /// stay inside it: 2^-6, 2^-3, 2^-16, and 2^-6 for each element's number.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        let (flags, kind, length) = (reader.u8()?, reader.u8()?, usize::from(reader.u16()?));
-        require(flags & 0xf8 == 0x20 && length == reader.len())?;
-        require(matches!(kind, 1..=15 | 50..=57))?;
-        reader.skip(if flags & 1 == 1 { 12 } else { 4 })?;
-        let mut elements = 0usize;
-        while !reader.is_empty() && elements < ELEMENTS_MAX {
-            let (number, length) = (reader.u16()?, usize::from(reader.u16()?));
-            require((1..=1024).contains(&number))?;
-            reader.skip(length)?;
-            elements = elements.saturating_add(1);
-        }
-        require(elements > 0)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let (flags, kind, length) = (part.u8(), part.u8(), usize::from(part.u16()));
+    require(flags & 0xf8 == 0x20 && length == part.len())?;
+    require(matches!(kind, 1..=15 | 50..=57))?;
+    part.skip(if flags & 1 == 1 { 12 } else { 4 });
+    let mut elements = 0usize;
+    while !part.is_empty() && elements < ELEMENTS_MAX {
+        let (number, length) = (part.u16(), usize::from(part.u16()));
+        require((1..=1024).contains(&number))?;
+        part.skip(length);
+        elements = elements.saturating_add(1);
+    }
+    require(elements > 0)
 }
 
 #[cfg(test)]

@@ -3,12 +3,10 @@
 //! A header of twelve bytes and commands of twelve and more, as 0blu/PhotonPackageParser reads them;
 //! CONNECT is 2, its answer VERIFYCONNECT 3.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Photon.
 pub static PROTOCOL: Protocol = Protocol {
@@ -23,28 +21,25 @@ pub static PHOTON: Dissector = Dissector {
     name: "photon",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Peer -1, no CRC, one command (2^-32); eight bytes behind it; the command, reliable, for all
 /// channels, 44 bytes long, the first (2^-88).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        let mut reader = Reader::datagram(bytes);
-        reader.literal(&[0xff, 0xff])?;
-        let (flags, commands) = (reader.u8()?, reader.u8()?);
-        if !matches!(flags, 0 | 1 | 0xcc) || commands != 1 {
-            return Err(Stop::NotMine);
-        }
-        // Time and challenge, then the checksum if there is one.
-        reader.skip(if flags == 0xcc { 12 } else { 8 })?;
-        reader.literal(&[2, 0xff, 1])?;
-        reader.skip(1)?;
-        reader.literal(&[0, 0, 0, 44, 0, 0, 0, 1])?;
-        reader.skip(32)?;
-        Ok(Facts::of(&PROTOCOL))
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0xff, 0xff])?;
+    let (flags, commands) = (part.u8(), part.u8());
+    if !matches!(flags, 0 | 1 | 0xcc) || commands != 1 {
+        return Err(Stop::NotMine);
+    }
+    // Time and challenge, then the checksum if there is one.
+    part.skip(if flags == 0xcc { 12 } else { 8 });
+    part.literal(&[2, 0xff, 1])?;
+    part.skip(1);
+    part.literal(&[0, 0, 0, 44, 0, 0, 0, 1])?;
+    part.skip(32);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,11 +3,10 @@
 //! The text messages that open clients of Remote Play write (chiaki, lib/src/discovery.c).
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::{contains, each};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::{contains, require, starts_with_any};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// PlayStation.
 pub static PROTOCOL: Protocol = Protocol {
@@ -22,23 +21,18 @@ pub static PLAYSTATION: Dissector = Dissector {
     name: "playstation",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// A first word and the name of the protocol's version: 2^-200.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        let first =
-            [&b"SRCH * HTTP/1.1"[..], b"WAKEUP * HTTP/1.1", b"LAUNCH * HTTP/1.1", b"HTTP/1.1 "];
-        if first.iter().any(|word| bytes.starts_with(word))
-            && contains(bytes, b"\ndevice-discovery-protocol-version:")
-        {
-            Ok(Facts::of(&PROTOCOL))
-        } else {
-            Err(Stop::NotMine)
-        }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let first: &[&[u8]] =
+        &[b"SRCH * HTTP/1.1", b"WAKEUP * HTTP/1.1", b"LAUNCH * HTTP/1.1", b"HTTP/1.1 "];
+    require(
+        starts_with_any(part.bytes, first)
+            && contains(part.bytes, b"\ndevice-discovery-protocol-version:"),
+    )
 }
 
 #[cfg(test)]

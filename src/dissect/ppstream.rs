@@ -1,9 +1,9 @@
 //! iQIYI's peer-to-peer delivery (once PPStream) over UDP.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::sides::answered;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -16,19 +16,18 @@ pub static PPSTREAM: Dissector = Dissector {
     name: "ppstream",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
 /// The kind of an answer is the question's with its highest bit (2^-16 for both), each knows its length
 /// (2^-32), seven bytes of a session return and a file's number of sixteen with its tag (2^-192).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     answered(
         prefix,
         |bytes| numbers(bytes, ASKS),
         |asked, bytes| numbers(bytes, ASKS | 0x80).as_ref() == Some(asked),
     )
-    .map(|()| Facts::of(&PROTOCOL))
 }
 
 const ASKS: u8 = 0x1c;

@@ -1,11 +1,10 @@
 //! PPTP (RFC 2637): the control connection over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// PPTP.
 pub static PROTOCOL: Protocol =
@@ -16,19 +15,15 @@ pub static PPTP: Dissector = Dissector {
     name: "pptp",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Section 1.5: a length, a control message, the magic cookie: 2^-6, 2^-16, 2^-32.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let length = reader.u16()?;
-        require((12..=512).contains(&length))?;
-        reader.literal(&[0, 1, 0x1a, 0x2b, 0x3c, 0x4d])
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let length = part.u16();
+    require((12..=512).contains(&length))?;
+    part.literal(&[0, 1, 0x1a, 0x2b, 0x3c, 0x4d])
 }
 
 #[cfg(test)]

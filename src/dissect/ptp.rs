@@ -1,11 +1,10 @@
 //! PTP (IEEE 1588) over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// PTP.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,27 +19,22 @@ pub static PTP: Dissector = Dissector {
     name: "ptp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::PartAt(&[319, 320], dissect),
     teach: None,
 };
 
 /// Section 13.3: version 2, a known type, the datagram's length, and the control that goes with the
 /// type: 2^-4, 2^-1, 2^-16, 2^-8, on one of its two ports.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    require(prefix.has_port(319) || prefix.has_port(320))?;
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        let (kind, version) = (reader.u8()? & 0x0f, reader.u8()? & 0x0f);
-        let length = usize::from(reader.u16()?);
-        require(version == 2 && length == datagram.len() && length >= 44)?;
-        reader.skip(28)?;
-        let control = reader.u8()?;
-        require(matches!(
-            (kind, control),
-            (0, 0) | (1, 1) | (8, 2) | (9, 3) | (13, 4) | (2 | 3 | 10..=12, 5) | (0..=13, 0xff)
-        ))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let (kind, version) = (part.u8() & 0x0f, part.u8() & 0x0f);
+    let length = usize::from(part.u16());
+    require(version == 2 && length == part.bytes.len() && length >= 44)?;
+    part.skip(28);
+    let control = part.u8();
+    require(matches!(
+        (kind, control),
+        (0, 0) | (1, 1) | (8, 2) | (9, 3) | (13, 4) | (2 | 3 | 10..=12, 5) | (0..=13, 0xff)
+    ))
 }
 
 #[cfg(test)]

@@ -3,11 +3,10 @@
 //! ioquake3, code/server/sv_main.c and the dpmaster protocol documentation.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::{require, starts_with_any};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Quake III and its heirs.
 pub static PROTOCOL: Protocol =
@@ -18,31 +17,25 @@ pub static QUAKE: Dissector = Dissector {
     name: "quake",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Four bytes of ones and a word of seven letters or more: 2^-88.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        let words = [
-            &b"getinfo"[..],
-            b"getstatus",
-            b"getservers",
-            b"infoResponse\n",
-            b"statusResponse\n",
-            b"getserversResponse",
-            b"getserversExtResponse",
-            b"challengeResponse ",
-            b"connectResponse",
-        ];
-        let message = bytes.strip_prefix(&[0xff; 4]).ok_or(Stop::NotMine)?;
-        if words.iter().any(|word| message.starts_with(word)) {
-            Ok(Facts::of(&PROTOCOL))
-        } else {
-            Err(Stop::NotMine)
-        }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let words: &[&[u8]] = &[
+        b"getinfo",
+        b"getstatus",
+        b"getservers",
+        b"infoResponse\n",
+        b"statusResponse\n",
+        b"getserversResponse",
+        b"getserversExtResponse",
+        b"challengeResponse ",
+        b"connectResponse",
+    ];
+    let message = part.bytes.strip_prefix(&[0xff; 4]).ok_or(Stop::NotMine)?;
+    require(starts_with_any(message, words))
 }
 
 #[cfg(test)]

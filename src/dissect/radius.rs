@@ -1,9 +1,9 @@
 //! RADIUS (RFC 2865, RFC 2866, RFC 5176).
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::sides::require;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -20,7 +20,7 @@ pub static RADIUS: Dissector = Dissector {
     name: "radius",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
@@ -30,7 +30,7 @@ const PORTS: [u16; 5] = [1812, 1813, 1645, 1646, 3799];
 /// first of them must fit (2^-4), the rest may be damaged; elsewhere they must fill the datagram
 /// (about 2^-8), and an answer with the same identifier is asked for, and at least two attributes
 /// on the way.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     let home = PORTS.iter().any(|&port| prefix.has_port(port));
     let (mut asked, mut seen) = (None, 0usize);
     for datagram in prefix.datagrams() {
@@ -40,7 +40,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         let request = matches!(code, 1 | 4 | 12 | 40 | 43);
         let answered = !request && asked == Some((datagram.direction.flipped(), identifier));
         if (home && (attributes > 0 || code != 1)) || (answered && seen >= 2) {
-            return Ok(Facts::of(&PROTOCOL));
+            return Ok(());
         }
         if request {
             asked = Some((datagram.direction, identifier));

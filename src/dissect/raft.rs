@@ -1,11 +1,10 @@
 //! Raft as dqlite and its library speak it, over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Raft.
 pub static PROTOCOL: Protocol =
@@ -16,25 +15,21 @@ pub static RAFT: Dissector = Dissector {
     name: "raft",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// The handshake of the library's transport: words of 8 bytes: version 1, the server's id, the
 /// length of its address, then the address with a port, padded with zeros: 2^-64, 2^-56 and more.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(&[1, 0, 0, 0, 0, 0, 0, 0])?;
-        reader.skip(8)?;
-        let length = usize::from(reader.u8()?);
-        reader.literal(&[0; 7])?;
-        require(length % 8 == 0 && (8..=128).contains(&length))?;
-        let address = reader.take(length)?;
-        let text = address.split(|&byte| byte == 0).next().unwrap_or_default();
-        require(text.iter().all(u8::is_ascii_graphic) && text.contains(&b':'))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[1, 0, 0, 0, 0, 0, 0, 0])?;
+    part.skip(8);
+    let length = usize::from(part.u8());
+    part.literal(&[0; 7])?;
+    require(length.is_multiple_of(8) && (8..=128).contains(&length))?;
+    let address = part.take(length);
+    let text = address.split(|&byte| byte == 0).next().unwrap_or_default();
+    require(text.iter().all(u8::is_ascii_graphic) && text.contains(&b':'))
 }
 
 #[cfg(test)]

@@ -2,12 +2,10 @@
 //!
 //! RakNet's MessageIdentifiers.h and RakPeer.cpp; minecraft.wiki, "RakNet".
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// RakNet.
 pub static PROTOCOL: Protocol = Protocol {
@@ -22,7 +20,7 @@ pub static RAKNET: Dissector = Dissector {
     name: "raknet",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -31,18 +29,15 @@ const MARKER: [u8; 16] = [
     0x00, 0xff, 0xff, 0x00, 0xfe, 0xfe, 0xfe, 0xfe, 0xfd, 0xfd, 0xfd, 0xfd, 0x12, 0x34, 0x56, 0x78,
 ];
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        let mut reader = Reader::datagram(bytes);
-        match reader.u8()? {
-            0x01 | 0x02 => reader.skip(8)?, // ping: a time
-            0x1c => reader.skip(16)?,       // pong: a time and a number
-            0x05..=0x08 => {}               // the four of opening a connection
-            0x19 => reader.skip(1)?,        // another version
-            _ => return Err(Stop::NotMine),
-        }
-        reader.literal(&MARKER).map(|()| Facts::of(&PROTOCOL))
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    match part.u8() {
+        0x01 | 0x02 => part.skip(8), // ping: a time
+        0x1c => part.skip(16),       // pong: a time and a number
+        0x05..=0x08 => {}            // the four of opening a connection
+        0x19 => part.skip(1),        // another version
+        _ => return Err(Stop::NotMine),
+    }
+    part.literal(&MARKER)
 }
 
 #[cfg(test)]

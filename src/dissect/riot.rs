@@ -1,9 +1,9 @@
 //! Riot Games' Wild Rift over UDP: the opening at its game servers.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
 use crate::dissect::sides::{answered, each};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -16,7 +16,7 @@ pub static RIOT: Dissector = Dissector {
     name: "riot",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
@@ -25,25 +25,23 @@ const WELCOME_BYTES: usize = 359;
 
 /// Little-endian 4 in a datagram of 69 bytes, answered by little-endian 16 in one of 359: 2^-64, and
 /// the two lengths.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     let hello = |bytes: &[u8]| {
         (bytes.starts_with(&[4, 0, 0, 0]) && bytes.len() == HELLO_BYTES).then_some(())
     };
     if each(prefix, |bytes| if is_probe(bytes) { Ok(()) } else { Err(Stop::NotMine) }).is_ok() {
-        return Ok(Facts::of(&PROTOCOL));
+        return Ok(());
     }
     answered(prefix, hello, |(), bytes| {
         bytes.starts_with(&[16, 0, 0, 0]) && bytes.len() == WELCOME_BYTES
     })
-    .map(|()| Facts::of(&PROTOCOL))
 }
 
 /// A measurement of the way to a server: 22 bytes, all but two of them fixed.
 fn is_probe(bytes: &[u8]) -> bool {
-    matches!(
-        bytes,
-        [1, 2, 0xc8, 0x41, 0, 0, 0, 1, 0, 1, 0, 0, _, _, 0, 4, 0, 4, b'A', b'0', b'B', b'1']
-    )
+    bytes.len() == 22
+        && bytes.starts_with(&[1, 2, 0xc8, 0x41, 0, 0, 0, 1, 0, 1, 0, 0])
+        && bytes.ends_with(b"\0\x04\0\x04A0B1")
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! RIP (RFC 2453) and RIPng (RFC 2080) over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// RIP.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,7 +19,7 @@ pub static RIP: Dissector = Dissector {
     name: "rip",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -28,23 +27,19 @@ pub static RIP: Dissector = Dissector {
 /// 2^-7, 2^-16, 2^-4; those of RIP are for IP or say that they authenticate (2^-15), those of RIPng
 /// have a prefix of at most 128 bits and a metric (2^-5). Both on their port, which both ends use
 /// to announce.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        let (command, version) = (reader.u8()?, reader.u8()?);
-        require(matches!(command, 1 | 2) && matches!(version, 1 | 2))?;
-        reader.literal(&[0, 0])?;
-        require(!reader.is_empty() && reader.len().is_multiple_of(20))?;
-        if prefix.has_port(520) {
-            let family = reader.u16()?;
-            return require(matches!((family, command), (2 | 0xffff, _) | (0, 1)));
-        }
-        reader.skip(18)?;
-        let (bits, metric) = (reader.u8()?, reader.u8()?);
-        let entry = bits <= 128 && matches!(metric, 1..=16 | 0xff);
-        require(prefix.has_port(521) && entry)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let (command, version) = (part.u8(), part.u8());
+    require(matches!(command, 1 | 2) && matches!(version, 1 | 2))?;
+    part.literal(&[0, 0])?;
+    require(!part.is_empty() && part.len().is_multiple_of(20))?;
+    if part.prefix.has_port(520) {
+        let family = part.u16();
+        return require(matches!((family, command), (2 | 0xffff, _) | (0, 1)));
+    }
+    part.skip(18);
+    let (bits, metric) = (part.u8(), part.u8());
+    let entry = bits <= 128 && matches!(metric, 1..=16 | 0xff);
+    require(part.prefix.has_port(521) && entry)
 }
 
 #[cfg(test)]

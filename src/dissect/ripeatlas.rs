@@ -1,11 +1,9 @@
 //! Probes of RIPE's research scanner, which says what it looks for: `MGLNDD_address_port`.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// RIPE Atlas.
 pub static PROTOCOL: Protocol =
@@ -16,13 +14,14 @@ pub static RIPEATLAS: Dissector = Dissector {
     name: "ripeatlas",
     over: &[Transport::Udp, Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Seven bytes: 2^-56.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |part| Reader::stream(part).literal(b"MGLNDD_").map(|()| Facts::of(&PROTOCOL)))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    // Datagrams too: the next may have what is cut here.
+    Reader::stream(part.bytes).literal(b"MGLNDD_")
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! RMCP: the management controllers of servers (IPMI, ASF 2.0), over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// RMCP.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,39 +19,35 @@ pub static RMCP: Dissector = Dissector {
     name: "rmcp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// ASF section 3.2.2: version 6, reserved zero, a sequence, a class. Then the enterprise of ASF
 /// (2^-32 more) or a session of IPMI whose kind is known and whose length is the datagram's (2^-24,
 /// 2^-5, 2^-8).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        reader.literal(&[6, 0])?;
-        let (sequence, class) = (reader.u8()?, reader.u8()?);
-        match class & 0x7f {
-            6 if datagram.len() == 4 => require(class & 0x80 != 0 && sequence != 0xff),
-            6 => reader.literal(&[0, 0, 0x11, 0xbe]),
-            7 if sequence == 0xff => {
-                let kind = reader.u8()?;
-                require(matches!(kind, 0..=2 | 4..=6))?;
-                if kind == 6 {
-                    let payload = reader.u8()?;
-                    require(matches!(payload & 0x3f, 0..=2 | 0x10..=0x15))?;
-                    reader.skip(8)?;
-                    let length = usize::from(reader.u16_le()?);
-                    return require(length <= reader.len());
-                }
-                reader.skip(if kind == 0 { 8 } else { 24 })?;
-                let length = usize::from(reader.u8()?);
-                require(length == reader.len() && length >= 7)
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[6, 0])?;
+    let (sequence, class) = (part.u8(), part.u8());
+    match class & 0x7f {
+        6 if part.bytes.len() == 4 => require(class & 0x80 != 0 && sequence != 0xff),
+        6 => part.literal(&[0, 0, 0x11, 0xbe]),
+        7 if sequence == 0xff => {
+            let kind = part.u8();
+            require(matches!(kind, 0..=2 | 4..=6))?;
+            if kind == 6 {
+                let payload = part.u8();
+                require(matches!(payload & 0x3f, 0..=2 | 0x10..=0x15))?;
+                part.skip(8);
+                let length = usize::from(part.u16_le());
+                return require(length <= part.len());
             }
-            _ => Err(Stop::NotMine),
+            part.skip(if kind == 0 { 8 } else { 24 });
+            let length = usize::from(part.u8());
+            require(length == part.len() && length >= 7)
         }
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+        _ => Err(Stop::NotMine),
+    }
 }
 
 #[cfg(test)]

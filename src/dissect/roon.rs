@@ -1,11 +1,10 @@
 //! Roon over UDP: music players look for their core (port 9003).
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Roon.
 pub static PROTOCOL: Protocol =
@@ -16,21 +15,14 @@ pub static ROON: Dissector = Dissector {
     name: "roon",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// `SOOD`, version 2, a question or an answer: 2^-47.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        let mut reader = Reader::datagram(bytes);
-        reader.literal(b"SOOD\x02")?;
-        if matches!(reader.u8()?, b'Q' | b'R' | b'X') {
-            Ok(Facts::of(&PROTOCOL))
-        } else {
-            Err(Stop::NotMine)
-        }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"SOOD\x02")?;
+    require(matches!(part.u8(), b'Q' | b'R' | b'X'))
 }
 
 #[cfg(test)]

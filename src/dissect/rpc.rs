@@ -1,11 +1,9 @@
 //! ONC RPC (RFC 5531) and the NFS it carries (RFC 1813, RFC 8881).
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// RPC of any other program.
 pub static RPC: Protocol = Protocol {
@@ -27,7 +25,7 @@ pub static ONC_RPC: Dissector = Dissector {
     name: "rpc",
     over: &[Transport::Udp, Transport::Tcp],
     protocols: &[&RPC, &NFS],
-    dissect,
+    question: Question::Which(dissect),
     teach: None,
 };
 
@@ -35,30 +33,26 @@ const CALL: u32 = 0;
 const VERSION: u32 = 2;
 const NFS_PROGRAM: u32 = 100_003;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    let stream = prefix.transport == Transport::Tcp;
-    each(prefix, |part| {
-        let mut reader = if stream { Reader::stream(part) } else { Reader::datagram(part) };
-        if stream {
-            // RFC 5531 section 11: the top bit marks the last fragment.
-            let length = reader.u32()? & 0x7fff_ffff;
-            if !(40..=0x40_0000).contains(&length) || part.first() != Some(&0x80) {
-                return Err(Stop::NotMine);
-            }
+fn dissect(part: &mut Part<'_>) -> Result<&'static Protocol, Stop> {
+    if part.is_stream() {
+        // RFC 5531 section 11: the top bit marks the last fragment.
+        let length = part.u32() & 0x7fff_ffff;
+        if !(40..=0x40_0000).contains(&length) || part.bytes.first() != Some(&0x80) {
+            return Err(Stop::NotMine);
         }
-        call(&mut reader).map(Facts::of)
-    })
+    }
+    call(part)
 }
 
 /// Section 9: a call of version 2 to an assigned program (section 13.3.1), credentials of a known
 /// flavour and length: 2^-32 twice, 2^-19, 2^-30.
-fn call(reader: &mut Reader<'_>) -> Result<&'static Protocol, Stop> {
-    reader.skip(4)?; // transaction
-    if reader.u32()? != CALL || reader.u32()? != VERSION {
+fn call(part: &mut Part<'_>) -> Result<&'static Protocol, Stop> {
+    part.skip(4); // transaction
+    if part.u32() != CALL || part.u32() != VERSION {
         return Err(Stop::NotMine);
     }
-    let (program, version, procedure) = (reader.u32()?, reader.u32()?, reader.u32()?);
-    let (flavour, length) = (reader.u32()?, reader.u32()?);
+    let (program, version, procedure) = (part.u32(), part.u32(), part.u32());
+    let (flavour, length) = (part.u32(), part.u32());
     let sane = version <= 16 && procedure <= 256 && matches!(flavour, 0..=7) && length <= 400;
     match program {
         NFS_PROGRAM if sane => Ok(&NFS),

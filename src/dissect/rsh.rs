@@ -1,11 +1,10 @@
 //! The remote shell of BSD (rshd) over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// rsh.
 pub static PROTOCOL: Protocol =
@@ -16,7 +15,7 @@ pub static RSH: Dissector = Dissector {
     name: "rsh",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::PartAt(&[PORT], dissect),
     teach: None,
 };
 
@@ -27,27 +26,22 @@ const COMMAND_MAX: usize = 1024;
 
 /// On the registered port: digits of a second port, two names, a command, each visible and ended by
 /// a zero: 2^-20 and 2^-8 for each end.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    require(prefix.has_port(PORT))?;
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let port = text(&mut reader, 5)?;
-        require(port.iter().all(u8::is_ascii_digit))?;
-        let (local, remote) = (text(&mut reader, NAME_MAX)?, text(&mut reader, NAME_MAX)?);
-        require(!local.is_empty() && !remote.is_empty())?;
-        require(!text(&mut reader, COMMAND_MAX)?.is_empty())
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let port = text(part, 5)?;
+    require(port.iter().all(u8::is_ascii_digit))?;
+    let (local, remote) = (text(part, NAME_MAX)?, text(part, NAME_MAX)?);
+    require(!local.is_empty() && !remote.is_empty())?;
+    require(!text(part, COMMAND_MAX)?.is_empty())
 }
 
 /// Visible characters up to a zero.
-fn text<'a>(reader: &mut Reader<'a>, max: usize) -> Result<&'a [u8], Stop> {
-    let rest = reader.rest();
+fn text<'a>(part: &mut Part<'a>, max: usize) -> Result<&'a [u8], Stop> {
+    let rest = part.rest();
     let end = rest.iter().take(max.saturating_add(1)).position(|byte| !matches!(byte, b' '..=b'~'));
     match end.and_then(|end| rest.get(end).map(|byte| (end, *byte))) {
         Some((end, 0)) => {
-            let text = reader.take(end)?;
-            reader.skip(1)?;
+            let text = part.take(end);
+            part.skip(1);
             Ok(text)
         }
         None if rest.len() <= max => Err(Stop::NeedMore),

@@ -1,7 +1,7 @@
 //! RTP and RTCP (RFC 3550) where no signalling is seen; SRTP (RFC 3711) keeps RTP's header.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Facts, Protocol};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -18,7 +18,7 @@ pub static RTP: Dissector = Dissector {
     name: "rtp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL, &PROTOCOL_RTCP],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

@@ -1,11 +1,10 @@
 //! RTPS (OMG DDSI), which DDS and ROS 2 use, over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::{is_any, require};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// RTPS.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,20 +19,16 @@ pub static RTPS: Dissector = Dissector {
     name: "rtps",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Section 8.3.3: `RTPS` and version 1 or 2: 2^-39.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        let name = reader.array::<4>()?;
-        let (major, minor) = (reader.u8()?, reader.u8()?);
-        require(matches!(&name, b"RTPS" | b"RTPX") && matches!(major, 1 | 2) && minor <= 9)?;
-        require(reader.len() >= 10)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let name = part.array::<4>();
+    let (major, minor) = (part.u8(), part.u8());
+    require(is_any(&name, &[b"RTPS", b"RTPX"]) && matches!(major, 1 | 2) && minor <= 9)?;
+    require(part.len() >= 10)
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Rx, the remote calls of AFS, over UDP.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::sides::require;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::{Direction, Transport};
 use crate::prefix::Prefix;
 
@@ -28,14 +28,14 @@ pub static RX: Dissector = Dissector {
     name: "rx",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
 /// The AFS-3 Rx specification's header of 28 bytes. Two packets of one connection must agree in its
 /// epoch and id (2^-64), and each has numbers below 2^24 and a known type (2^-28 each). The flag of the
 /// side that began the connection is set one way only.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     let mut before = None;
     for datagram in prefix.datagrams() {
         let mut reader = Reader::datagram(datagram.bytes);
@@ -52,7 +52,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
             (flags & CLIENT_INITIATED != 0) == (datagram.direction == Direction::Original);
         let this = (epoch, connection >> 2, service, by_initiator);
         match before {
-            Some(other) if other == this => return Ok(Facts::of(&PROTOCOL)),
+            Some(other) if other == this => return Ok(()),
             Some(_) => return Err(Stop::NotMine),
             None => before = Some(this),
         }

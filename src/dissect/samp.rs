@@ -4,12 +4,11 @@
 
 use std::net::IpAddr;
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// SA-MP.
 pub static PROTOCOL: Protocol =
@@ -20,26 +19,19 @@ pub static SAMP: Dissector = Dissector {
     name: "samp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Four letters (2^-32), an end of the flow (2^-47), a letter (2^-5).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        let mut reader = Reader::datagram(bytes);
-        reader.literal(b"SAMP")?;
-        let addr = IpAddr::from(reader.array::<4>()?);
-        let port = reader.u16_le()?;
-        let letter = reader.u8()?;
-        // A player behind the server's own router may write another address of it.
-        let ours = prefix.ends.iter().any(|end| end.port == port || end.addr == addr);
-        if ours && b"ircdpxo".contains(&letter) {
-            Ok(Facts::of(&PROTOCOL))
-        } else {
-            Err(Stop::NotMine)
-        }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"SAMP")?;
+    let addr = IpAddr::from(part.array::<4>());
+    let port = part.u16_le();
+    let letter = part.u8();
+    // A player behind the server's own router may write another address of it.
+    let ours = part.prefix.ends.iter().any(|end| end.port == port || end.addr == addr);
+    require(ours && b"ircdpxo".contains(&letter))
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ impl Sample {
 
     /// What that dissector says.
     pub fn ask(&self, dissector: &Dissector) -> Result<Facts, Stop> {
-        self.with(|prefix| (dissector.dissect)(prefix))
+        self.with(|prefix| dissector.dissect(prefix))
     }
 
     /// What all the packets together teach, asked at once.
@@ -143,7 +143,7 @@ impl Sample {
             }
             ALL.iter()
                 .filter(|dissector| dissector.over.contains(&self.transport))
-                .filter_map(|dissector| (dissector.dissect)(prefix).ok())
+                .filter_map(|dissector| dissector.dissect(prefix).ok())
                 // A shape alone names nothing.
                 .find(|facts| facts.certainty == Certainty::Content)
                 .map(|facts| facts.protocol.name)

@@ -1,11 +1,10 @@
 //! The network interface of SAP systems and their router, over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, first_yes};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// SAP NI.
 pub static PROTOCOL: Protocol =
@@ -16,21 +15,16 @@ pub static SAP: Dissector = Dissector {
     name: "sap",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// A length and the name of a message that ends in a zero (SAP Help, "SAProuter"): 2^-64 and more.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(&[0, 0])?;
-        reader.skip(2)?;
-        let names = [&b"NI_PING\0"[..], b"NI_PONG\0", b"NI_ROUTE\0", b"NI_RTERR\0"];
-        let rest = reader.rest();
-        first_yes(names.iter().map(|name| Reader::stream(rest).literal(name)))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0, 0])?;
+    part.skip(2);
+    let names: &[&[u8]] = &[b"NI_PING\0", b"NI_PONG\0", b"NI_ROUTE\0", b"NI_RTERR\0"];
+    part.one_of(names)
 }
 
 #[cfg(test)]

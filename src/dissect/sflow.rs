@@ -1,11 +1,10 @@
 //! sFlow 5 (sflow.org) over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// sFlow.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,33 +19,29 @@ pub static SFLOW: Dissector = Dissector {
     name: "sflow",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| samples(Reader::datagram(datagram))).map(|()| Facts::of(&PROTOCOL))
-}
-
 /// Version 5, an agent's address, then samples whose lengths fill the datagram.
-fn samples(mut reader: Reader<'_>) -> Result<(), Stop> {
-    reader.literal(&[0, 0, 0, 5])?;
-    match reader.u32()? {
-        1 => reader.skip(4)?,
-        2 => reader.skip(16)?,
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0, 0, 0, 5])?;
+    match part.u32() {
+        1 => part.skip(4),
+        2 => part.skip(16),
         _ => return Err(Stop::NotMine),
     }
-    reader.skip(12)?; // sub-agent, sequence, uptime
-    let count = reader.u32()?;
+    part.skip(12); // sub-agent, sequence, uptime
+    let count = part.u32();
     if count == 0 || count > 256 {
         return Err(Stop::NotMine);
     }
     for _ in 0..count {
-        reader.skip(4)?;
-        let length = usize::try_from(reader.u32()?).map_err(|_| Stop::NotMine)?;
-        reader.skip(length)?;
+        part.skip(4);
+        let length = usize::try_from(part.u32()).map_err(|_| Stop::NotMine)?;
+        part.skip(length);
     }
-    if reader.is_empty() { Ok(()) } else { Err(Stop::NotMine) }
+    require(part.is_empty())
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! The smart home protocol of TP-Link (Kasa) over UDP and TCP.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, reader, require};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// It.
 pub static PROTOCOL: Protocol =
@@ -16,7 +15,7 @@ pub static SHP: Dissector = Dissector {
     name: "shp",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -27,22 +26,18 @@ const SHOWN: usize = 12;
 
 /// A JSON object whose first key is at least three letters, in a cipher without a key: `{"` (2^-16)
 /// and ten letters, points or JSON marks (2^-18 and more). Over TCP its length stands in front.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |part| {
-        let mut reader = reader(prefix.transport, part);
-        if prefix.transport == Transport::Tcp {
-            let length = reader.u32()?;
-            require((SHOWN as u32..0x1_0000).contains(&length))?;
-        }
-        let sealed = reader.array::<SHOWN>()?;
-        let before = [START].into_iter().chain(sealed);
-        let mut text = before.zip(sealed).map(|(before, byte)| before ^ byte);
-        require(text.next() == Some(b'{') && text.next() == Some(b'"'))?;
-        let known = |byte: u8| byte.is_ascii_lowercase() || b"_.\":{C".contains(&byte);
-        let quoted = text.clone().take(3).all(|byte| byte.is_ascii_lowercase());
-        require(quoted && text.all(known))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    if part.is_stream() {
+        let length = part.u32();
+        require((SHOWN as u32..0x1_0000).contains(&length))?;
+    }
+    let sealed = part.array::<SHOWN>();
+    let before = [START].into_iter().chain(sealed);
+    let mut text = before.zip(sealed).map(|(before, byte)| before ^ byte);
+    require(text.next() == Some(b'{') && text.next() == Some(b'"'))?;
+    let known = |byte: u8| byte.is_ascii_lowercase() || b"_.\":{C".contains(&byte);
+    let quoted = text.clone().take(3).all(|byte| byte.is_ascii_lowercase());
+    require(quoted && text.all(known))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Asks one question of every part of a prefix: each side of a stream, or each datagram.
 
-use crate::bytes::{Reader, Stop};
+use crate::bytes::Stop;
 use crate::net::{Direction, Transport};
 use crate::prefix::Prefix;
 
@@ -84,14 +84,6 @@ pub const fn require(holds: bool) -> Result<(), Stop> {
     if holds { Ok(()) } else { Err(Stop::NotMine) }
 }
 
-/// A reader for one side of a stream or for one datagram.
-pub const fn reader(transport: Transport, bytes: &[u8]) -> Reader<'_> {
-    match transport {
-        Transport::Tcp => Reader::stream(bytes),
-        _ => Reader::datagram(bytes),
-    }
-}
-
 /// Datagrams of one direction that are all questions, and one of the other direction that agrees
 /// with the newest of them. `NotMine` as soon as one is neither.
 pub fn answered<'a, T>(
@@ -139,6 +131,21 @@ pub fn line(bytes: &[u8], max: usize) -> Result<&[u8], Stop> {
     } else {
         Err(Stop::NotMine)
     }
+}
+
+/// Whether `bytes` are one of `words`. A pattern of as many words takes some hundred bytes of MIPS code.
+pub fn is_any(bytes: &[u8], words: &[&[u8]]) -> bool {
+    words.contains(&bytes)
+}
+
+/// Whether `bytes` begin with one of `words`.
+pub fn starts_with_any(bytes: &[u8], words: &[&[u8]]) -> bool {
+    words.iter().any(|word| bytes.starts_with(word))
+}
+
+/// Whether one of `needles` stands anywhere in `bytes`.
+pub fn contains_any(bytes: &[u8], needles: &[&[u8]]) -> bool {
+    needles.iter().any(|needle| contains(bytes, needle))
 }
 
 /// Whether `needle` stands anywhere in `bytes`.

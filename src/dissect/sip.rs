@@ -1,11 +1,10 @@
 //! SIP (RFC 3261) and RTSP (RFC 2326, RFC 7826): a first line that ends or starts with the version.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, line};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::{line, require};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// SIP.
 pub static PROTOCOL: Protocol = Protocol {
@@ -23,39 +22,34 @@ pub static SIP: Dissector = Dissector {
     name: "sip",
     over: &[Transport::Udp, Transport::Tcp],
     protocols: &[&PROTOCOL, &PROTOCOL_RTSP],
-    dissect,
+    question: Question::Which(dissect),
     teach: None,
 };
 
 /// The longest first line read.
 const LINE_MAX: usize = 1024;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |part| {
-        // Keep-alives of RFC 5626 section 4.4.1 come as bare line ends.
-        let message = part.trim_ascii_start();
-        if message.is_empty() && part.len() <= 8 {
-            return Err(Stop::NeedMore);
-        }
-        if !message.first().is_some_and(u8::is_ascii_uppercase) {
-            return Err(Stop::NotMine);
-        }
-        let line = line(message, LINE_MAX)?;
-        let (mut words, last) =
-            (line.split(|&byte| byte == b' '), line.rsplit(|&b| b == b' ').next());
-        let first = words.next().unwrap_or_default();
-        let second = words.next().unwrap_or_default();
-        let coded = second.len() == 3 && second.iter().all(u8::is_ascii_digit);
-        match (first, last.unwrap_or_default()) {
-            (b"SIP/2.0", _) if coded => Ok(Facts::of(&PROTOCOL)),
-            (b"RTSP/1.0" | b"RTSP/2.0", _) if coded => Ok(Facts::of(&PROTOCOL_RTSP)),
-            (method, b"SIP/2.0") if is_method(method) => Ok(Facts::of(&PROTOCOL)),
-            (method, b"RTSP/1.0" | b"RTSP/2.0") if is_method(method) => {
-                Ok(Facts::of(&PROTOCOL_RTSP))
-            }
-            _ => Err(Stop::NotMine),
-        }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<&'static Protocol, Stop> {
+    // Keep-alives of RFC 5626 section 4.4.1 come as bare line ends.
+    let message = part.bytes.trim_ascii_start();
+    if message.is_empty() && part.bytes.len() <= 8 {
+        return Err(Stop::NeedMore);
+    }
+    if !message.first().is_some_and(u8::is_ascii_uppercase) {
+        return Err(Stop::NotMine);
+    }
+    let line = line(message, LINE_MAX)?;
+    let (mut words, last) = (line.split(|&byte| byte == b' '), line.rsplit(|&b| b == b' ').next());
+    let first = words.next().unwrap_or_default();
+    let second = words.next().unwrap_or_default();
+    let coded = second.len() == 3 && second.iter().all(u8::is_ascii_digit);
+    // A version begins an answer and ends a request.
+    let is =
+        |version: &[u8]| coded && first == version || last == Some(version) && is_method(first);
+    if is(b"SIP/2.0") {
+        return Ok(&PROTOCOL);
+    }
+    require(is(b"RTSP/1.0") || is(b"RTSP/2.0")).map(|()| &PROTOCOL_RTSP)
 }
 
 fn is_method(word: &[u8]) -> bool {

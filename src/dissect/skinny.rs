@@ -1,11 +1,10 @@
 //! Cisco SCCP, called Skinny: telephones and their server, over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Skinny.
 pub static PROTOCOL: Protocol =
@@ -16,7 +15,7 @@ pub static SKINNY: Dissector = Dissector {
     name: "skinny",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::PartAt(&[PORT], dissect),
     teach: None,
 };
 
@@ -24,16 +23,11 @@ const PORT: u16 = 2000;
 
 /// A length, a version of a few, a message number, little-endian, on the registered port: 2^-20,
 /// 2^-28, 2^-21.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    require(prefix.has_port(PORT))?;
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let length = reader.u32_le()?;
-        require((4..4096).contains(&length))?;
-        let (version, message) = (reader.u32_le()?, reader.u32_le()?);
-        require(matches!(version, 0 | 10..=25) && (1..0x0400).contains(&message))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let length = part.u32_le();
+    require((4..4096).contains(&length))?;
+    let (version, message) = (part.u32_le(), part.u32_le());
+    require(matches!(version, 0 | 10..=25) && (1..0x0400).contains(&message))
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! Service Location Protocol, versions 1 (RFC 2165) and 2 (RFC 2608).
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, reader, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// SLP.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,33 +19,28 @@ pub static SLP: Dissector = Dissector {
     name: "slp",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |part| {
-        let stream = prefix.transport == Transport::Tcp;
-        let reader = reader(prefix.transport, part);
-        match part.first() {
-            Some(1) if !stream => version_1(reader, part.len()),
-            Some(2) => version_2(reader, if stream { 0 } else { part.len() }),
-            Some(_) => Err(Stop::NotMine),
-            None => Err(Stop::NeedMore),
-        }
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    match part.bytes.first() {
+        Some(1) if !part.is_stream() => version_1(part, part.bytes.len()),
+        Some(2) => version_2(part, if part.is_stream() { 0 } else { part.bytes.len() }),
+        Some(_) => Err(Stop::NotMine),
+        None => Err(Stop::NeedMore),
+    }
 }
 
 /// RFC 2165 section 4.1: version, function, the datagram's length, no dialect, a language and a
 /// character set of the registry (3, 4, 106 and such): 2^-8, 2^-4, 2^-16, 2^-8, 2^-6, 2^-6.
-fn version_1(mut reader: Reader<'_>, whole: usize) -> Result<(), Stop> {
-    reader.skip(1)?;
-    let (function, length) = (reader.u8()?, usize::from(reader.u16()?));
+fn version_1(part: &mut Part<'_>, whole: usize) -> Result<(), Stop> {
+    part.skip(1);
+    let (function, length) = (part.u8(), usize::from(part.u16()));
     require(matches!(function, 1..=10) && length == whole)?;
-    let (flags, dialect) = (reader.u8()?, reader.u8()?);
-    let language = reader.array::<2>()?;
-    let set = reader.u16()?;
+    let (flags, dialect) = (part.u8(), part.u8());
+    let language = part.array::<2>();
+    let set = part.u16();
     require(flags & 0x07 == 0 && dialect == 0 && set < 1024)?;
     require(language.iter().all(u8::is_ascii_alphabetic))
 }
@@ -54,16 +48,16 @@ fn version_1(mut reader: Reader<'_>, whole: usize) -> Result<(), Stop> {
 /// RFC 2608 section 8: version, function, 24 bits of length, reserved bits, a language tag: 2^-8,
 /// 2^-4, 2^-10, 2^-13, 2^-11 and letters. The length is not less than the datagram, of which a
 /// capture may have cut the end.
-fn version_2(mut reader: Reader<'_>, seen: usize) -> Result<(), Stop> {
-    reader.skip(1)?;
-    let (function, length) = (reader.u8()?, usize::try_from(reader.u24()?).unwrap_or(usize::MAX));
+fn version_2(part: &mut Part<'_>, seen: usize) -> Result<(), Stop> {
+    part.skip(1);
+    let (function, length) = (part.u8(), usize::try_from(part.u24()).unwrap_or(usize::MAX));
     require(matches!(function, 1..=11) && (16..0x4000).contains(&length) && length >= seen)?;
-    let flags = reader.u16()?;
+    let flags = part.u16();
     require(flags & 0x1fff == 0)?;
-    reader.skip(5)?; // extension, number
-    let language = usize::from(reader.u16()?);
+    part.skip(5); // extension, number
+    let language = usize::from(part.u16());
     require((1..=32).contains(&language))?;
-    let language = reader.take(language)?;
+    let language = part.take(language);
     require(language.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'-'))
 }
 

@@ -1,8 +1,8 @@
 //! SMB over TCP (MS-CIFS 2.2.3.1, MS-SMB2 2.2.1, 2.2.41): behind the length of RFC 1002.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::sides::each;
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Facts, Protocol};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -19,7 +19,7 @@ pub static SMB: Dissector = Dissector {
     name: "smb",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL_1, &PROTOCOL_23],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

@@ -1,11 +1,10 @@
 //! SMPP (short messages between operators and senders) over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// SMPP.
 pub static PROTOCOL: Protocol =
@@ -16,7 +15,7 @@ pub static SMPP: Dissector = Dissector {
     name: "smpp",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -24,38 +23,32 @@ pub static SMPP: Dissector = Dissector {
 /// 2^-32); a system's name, password and type that end in zeros (2^-24), a version, and a range of
 /// numbers that ends the message. The answer has the same header with the top bit of the command
 /// and the server's name.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let (length, command) = (reader.u32()?, reader.u32()?);
-        require((17..=512).contains(&length))?;
-        let answer = command & 0x8000_0000 != 0;
-        require(matches!(command & 0x7fff_ffff, 1 | 2 | 9))?;
-        reader.literal(&[0; 4])?;
-        let sequence = reader.u32()?;
-        require(sequence != 0)?;
-        let length = usize::try_from(length).unwrap_or_default();
-        let body = reader.take(length.saturating_sub(16))?;
-        let mut texts = body.splitn(4, |&byte| byte == 0);
-        let mut text = |max: usize| {
-            texts
-                .next()
-                .is_some_and(|text| text.len() < max && text.iter().all(u8::is_ascii_graphic))
-        };
-        if answer {
-            return require(text(16) && body.contains(&0));
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let (length, command) = (part.u32(), part.u32());
+    require((17..=512).contains(&length))?;
+    let answer = command & 0x8000_0000 != 0;
+    require(matches!(command & 0x7fff_ffff, 1 | 2 | 9))?;
+    part.literal(&[0; 4])?;
+    let sequence = part.u32();
+    require(sequence != 0)?;
+    let length = usize::try_from(length).unwrap_or_default();
+    let body = part.take(length.saturating_sub(16));
+    let mut texts = body.splitn(4, |&byte| byte == 0);
+    let mut text = |max: usize| {
+        texts.next().is_some_and(|text| text.len() < max && text.iter().all(u8::is_ascii_graphic))
+    };
+    if answer {
+        return require(text(16) && body.contains(&0));
+    }
+    require(text(16) && text(9) && text(13))?;
+    // A version, kind and plan of numbers, and a range of them that ends the message.
+    require(match texts.next() {
+        Some(&[version, kind, plan, ref range @ .., 0]) => {
+            let known = version <= 0x34 || version == 0x50;
+            known && kind <= 6 && plan <= 18 && range.iter().all(u8::is_ascii_graphic)
         }
-        require(text(16) && text(9) && text(13))?;
-        // A version, kind and plan of numbers, and a range of them that ends the message.
-        require(match texts.next() {
-            Some(&[version, kind, plan, ref range @ .., 0]) => {
-                let known = version <= 0x34 || version == 0x50;
-                known && kind <= 6 && plan <= 18 && range.iter().all(u8::is_ascii_graphic)
-            }
-            _ => false,
-        })
+        _ => false,
     })
-    .map(|()| Facts::of(&PROTOCOL))
 }
 
 #[cfg(test)]

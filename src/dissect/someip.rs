@@ -1,11 +1,10 @@
 //! SOME/IP (AUTOSAR PRS_SOMEIPProtocol) over UDP and TCP.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, reader, require};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// SOME/IP.
 pub static PROTOCOL: Protocol =
@@ -16,29 +15,25 @@ pub static SOMEIP: Dissector = Dissector {
     name: "someip",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Section 4.1: the length of what follows, which fills a datagram, protocol version 1, a type and
 /// a return code, zero unless it is an answer: 2^-32, 2^-8, 2^-4, 2^-6. Over TCP the length leaves
 /// 2^-18, and the interface and method must not be zero.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |part| {
-        let mut reader = reader(prefix.transport, part);
-        let (service, _method) = (reader.u16()?, reader.u16()?);
-        let length = usize::try_from(reader.u32()?).map_err(|_| Stop::NotMine)?;
-        require(service != 0 && (8..=0x4000).contains(&length))?;
-        let stream = prefix.transport == Transport::Tcp;
-        require(stream || length == reader.len())?;
-        reader.skip(4)?; // request
-        let (version, _interface) = (reader.u8()?, reader.u8()?);
-        let (kind, code) = (reader.u8()?, reader.u8()?);
-        let answer = matches!(kind & 0xdf, 0x80 | 0x81);
-        let known = matches!(kind & 0xdf, 0x00..=0x02 | 0x40..=0x42 | 0x80 | 0x81 | 0xc0 | 0xc1);
-        require(version == 1 && known && (code == 0 || (answer && code < 0x20)))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let (service, _method) = (part.u16(), part.u16());
+    let length = usize::try_from(part.u32()).map_err(|_| Stop::NotMine)?;
+    require(service != 0 && (8..=0x4000).contains(&length))?;
+
+    require(part.is_stream() || length == part.len())?;
+    part.skip(4); // request
+    let (version, _interface) = (part.u8(), part.u8());
+    let (kind, code) = (part.u8(), part.u8());
+    let answer = matches!(kind & 0xdf, 0x80 | 0x81);
+    let known = matches!(kind & 0xdf, 0x00..=0x02 | 0x40..=0x42 | 0x80 | 0x81 | 0xc0 | 0xc1);
+    require(version == 1 && known && (code == 0 || (answer && code < 0x20)))
 }
 
 #[cfg(test)]

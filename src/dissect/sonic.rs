@@ -1,11 +1,10 @@
 //! Music in the house: the daemon of MPD and the players of Squeezebox, over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Music Player Daemon.
 pub static MPD: Protocol = Protocol { id: 50243, name: "MPD", category: "media", ports: &[] };
@@ -18,27 +17,23 @@ pub static SONIC: Dissector = Dissector {
     name: "sonic",
     over: &[Transport::Tcp],
     protocols: &[&MPD, &SLIM],
-    dissect,
+    question: Question::Which(dissect),
     teach: None,
 };
 
 /// The greeting of MPD's protocol; a player's HELO, whose length is that of its fields
 /// (wiki.slimdevices.com, SlimProto): 2^-32, 2^-24, 2^-4.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        match side.first() {
-            Some(b'O') => reader.literal(b"OK MPD 0.").map(|()| &MPD),
-            Some(_) => {
-                reader.literal(b"HELO")?;
-                let (length, device) = (reader.u32()?, reader.u8()?);
-                require((10..256).contains(&length) && device <= 12)?;
-                Ok(&SLIM)
-            }
-            None => Err(Stop::NeedMore),
+fn dissect(part: &mut Part<'_>) -> Result<&'static Protocol, Stop> {
+    match part.bytes.first() {
+        Some(b'O') => part.literal(b"OK MPD 0.").map(|()| &MPD),
+        Some(_) => {
+            part.literal(b"HELO")?;
+            let (length, device) = (part.u32(), part.u8());
+            require((10..256).contains(&length) && device <= 12)?;
+            Ok(&SLIM)
         }
-    })
-    .map(Facts::of)
+        None => Err(Stop::NeedMore),
+    }
 }
 
 #[cfg(test)]

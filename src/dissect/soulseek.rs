@@ -4,11 +4,9 @@
 //! "PierceFireWall" and "PeerInit".
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Soulseek.
 pub static PROTOCOL: Protocol = Protocol {
@@ -23,32 +21,26 @@ pub static SOULSEEK: Dissector = Dissector {
     name: "soulseek",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// A name has at most 30 bytes; a password little more.
 const TEXT_MAX: u32 = 64;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let length = reader.u32_le()?;
-        if !(10..=256).contains(&length) {
-            return Err(Stop::NotMine);
-        }
-        // A peer's code is one byte, followed by the length of its name.
-        if reader.u8()? != 1 {
-            return Err(Stop::NotMine);
-        }
-        let body = Reader::stream(reader.rest());
-        match peer(body, length).or_else(|stop| match (login(body, length), stop) {
-            (Err(_), Stop::NeedMore) => Err(Stop::NeedMore),
-            (other, _) => other,
-        }) {
-            Ok(()) => Ok(Facts::of(&PROTOCOL)),
-            Err(stop) => Err(stop),
-        }
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let length = part.u32_le();
+    if !(10..=256).contains(&length) {
+        return Err(Stop::NotMine);
+    }
+    // A peer's code is one byte, followed by the length of its name.
+    if part.u8() != 1 {
+        return Err(Stop::NotMine);
+    }
+    let body = Reader::stream(part.rest());
+    peer(body, length).or_else(|stop| match (login(body, length), stop) {
+        (Err(_), Stop::NeedMore) => Err(Stop::NeedMore),
+        (other, _) => other,
     })
 }
 

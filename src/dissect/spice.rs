@@ -1,11 +1,10 @@
 //! SPICE, screens of virtual machines over TCP: the link message (spice-protocol, spice/protocol.h).
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// SPICE.
 pub static PROTOCOL: Protocol =
@@ -16,21 +15,14 @@ pub static SPICE: Dissector = Dissector {
     name: "spice",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// `REDQ` (2^-32), version 1 or 2 (2^-31).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(b"REDQ")?;
-        if matches!(reader.u32_le()?, 1 | 2) {
-            Ok(Facts::of(&PROTOCOL))
-        } else {
-            Err(Stop::NotMine)
-        }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"REDQ")?;
+    require(matches!(part.u32_le(), 1 | 2))
 }
 
 #[cfg(test)]

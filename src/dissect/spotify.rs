@@ -3,12 +3,11 @@
 //! The hello as librespot writes it (core/src/connection/handshake.rs): `00 04`, the length of all,
 //! then a ClientHello whose first field, build information, is number 10.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Spotify.
 pub static PROTOCOL: Protocol = Protocol {
@@ -23,36 +22,29 @@ pub static SPOTIFY: Dissector = Dissector {
     name: "spotify",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// A hello has a key, a nonce and a few numbers: some hundred bytes.
 const HELLO_MAX: u32 = 4096;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    let question = if prefix.transport == Transport::Tcp { hello } else { search };
-    each(prefix, |part| question(part).map(|()| Facts::of(&PROTOCOL)))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    if part.is_stream() { hello(part) } else { part.literal(b"SpotUdp0") } // 2^-64
 }
 
 /// 2^-16, a length of four bytes below 4,096 (2^-20), field 10 (2^-8) whose own first field is the
 /// product (number 10 again, a number), 2^-8.
-fn hello(side: &[u8]) -> Result<(), Stop> {
-    let mut reader = Reader::stream(side);
-    reader.literal(&[0, 4])?;
-    let length = reader.u32()?;
+fn hello(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0, 4])?;
+    let length = part.u32();
     if !(32..HELLO_MAX).contains(&length) {
         return Err(Stop::NotMine);
     }
-    reader.literal(&[0x52])?;
-    let inner = reader.u8()?;
-    reader.literal(&[0x50])?;
-    if (2..0x80).contains(&inner) { Ok(()) } else { Err(Stop::NotMine) }
-}
-
-/// 2^-64.
-fn search(bytes: &[u8]) -> Result<(), Stop> {
-    Reader::datagram(bytes).literal(b"SpotUdp0")
+    part.literal(&[0x52])?;
+    let inner = part.u8();
+    part.literal(&[0x50])?;
+    require((2..0x80).contains(&inner))
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! SRT, live video over UDP: its handshake (draft-sharabayko-srt section 3.2.1).
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// SRT. (Not SRTP, which is RTP.)
 pub static PROTOCOL: Protocol = Protocol { id: 50120, name: "SRT", category: "media", ports: &[] };
@@ -15,29 +14,26 @@ pub static SRT: Dissector = Dissector {
     name: "srt",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// A control packet of type and subtype 0 with nothing in between (2^-64), versions 4 or 5 (2^-31), an
 /// MTU that a network has (2^-21), a kind of handshake (2^-29).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        let mut reader = Reader::datagram(bytes);
-        reader.literal(&[0x80, 0, 0, 0, 0, 0, 0, 0])?;
-        reader.skip(8)?; // time, socket
-        let version = reader.u32()?;
-        let form = reader.u32()?; // encryption and extensions; of UDT, which has no 2, its kind of socket
-        reader.skip(4)?; // first number
-        let mtu = reader.u32()?;
-        reader.skip(4)?; // window
-        let kind = reader.u32()?;
-        reader.skip(24)?; // socket, cookie, address
-        let known = matches!((version, form), (4, 2) | (5, _))
-            && (576..=9000).contains(&mtu)
-            && matches!(kind, 0 | 1 | 0xffff_ffff | 0xffff_fffe);
-        if known { Ok(Facts::of(&PROTOCOL)) } else { Err(Stop::NotMine) }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0x80, 0, 0, 0, 0, 0, 0, 0])?;
+    part.skip(8); // time, socket
+    let version = part.u32();
+    let form = part.u32(); // encryption and extensions; of UDT, which has no 2, its kind of socket
+    part.skip(4); // first number
+    let mtu = part.u32();
+    part.skip(4); // window
+    let kind = part.u32();
+    part.skip(24); // socket, cookie, address
+    let known = matches!((version, form), (4, 2) | (5, _))
+        && (576..=9000).contains(&mtu)
+        && matches!(kind, 0 | 1 | 0xffff_ffff | 0xffff_fffe);
+    require(known)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! SSDP (UPnP Device Architecture 2.0 section 1): HTTP-like datagrams, usually on port 1900.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::sides::{contains_word, each};
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Detail, Facts, Protocol, bounded_text};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -16,7 +16,7 @@ pub static SSDP: Dissector = Dissector {
     name: "ssdp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

@@ -1,6 +1,6 @@
 //! SSH: the identification lines both sides open with, RFC 4253 section 4.2.
 
-use super::Dissector;
+use super::{Dissector, Question};
 use crate::bytes::{Reader, Stop};
 use crate::facts::{Detail, Facts, Protocol, bounded_text};
 use crate::net::{Direction, Transport};
@@ -15,7 +15,7 @@ pub static SSH: Dissector = Dissector {
     name: "ssh",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

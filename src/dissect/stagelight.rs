@@ -1,11 +1,9 @@
 //! Light control on stages: Art-Net 4 and sACN (ANSI E1.31), over UDP.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Art-Net.
 pub static ARTNET: Protocol =
@@ -23,20 +21,16 @@ pub static STAGELIGHT: Dissector = Dissector {
     name: "stagelight",
     over: &[Transport::Udp],
     protocols: &[&ARTNET, &SACN],
-    dissect,
+    question: Question::Which(dissect),
     teach: None,
 };
 
 /// Both begin with a name of their own: 2^-64 and more.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| match datagram {
-        [b'A', b'r', b't', b'-', b'N', b'e', b't', 0, _, ..] => Ok(&ARTNET),
-        [0, 0x10, 0, 0, b'A', b'S', b'C', b'-', b'E', b'1', b'.', b'1', b'7', 0, 0, 0, ..] => {
-            Ok(&SACN)
-        }
-        _ => Err(Stop::NotMine),
-    })
-    .map(Facts::of)
+fn dissect(part: &mut Part<'_>) -> Result<&'static Protocol, Stop> {
+    if part.bytes.starts_with(b"Art-Net\0") && part.len() > 8 {
+        return Ok(&ARTNET);
+    }
+    part.literal(b"\0\x10\0\0ASC-E1.17\0\0\0").map(|()| &SACN)
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! STOMP (stomp.github.io): messages as text over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{contains, each, line, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::{contains, contains_any, is_any, line, require};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// STOMP.
 pub static PROTOCOL: Protocol =
@@ -16,30 +15,26 @@ pub static STOMP: Dissector = Dissector {
     name: "stomp",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// The frame that opens: a command alone on its line, then headers of which one is the protocol's.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let command = reader.take(5)?;
-        require(matches!(command, b"STOMP" | b"CONNE"))?;
-        let line = line(side, 16)?;
-        require(matches!(line, b"STOMP" | b"CONNECT" | b"CONNECTED"))?;
-        let head = side.get(..512).unwrap_or(side);
-        let known =
-            [&b"\naccept-version:"[..], b"\nversion:", b"\nlogin:", b"\nsession:", b"\nhost:"];
-        if known.iter().any(|header| contains(head, header)) {
-            Ok(())
-        } else if head.len() < 512 && !contains(head, b"\n\n") {
-            Err(Stop::NeedMore)
-        } else {
-            Err(Stop::NotMine)
-        }
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let command = part.take(5);
+    require(is_any(command, &[b"STOMP", b"CONNE"]))?;
+    let line = line(part.bytes, 16)?;
+    require(is_any(line, &[b"STOMP", b"CONNECT", b"CONNECTED"]))?;
+    let head = part.bytes.get(..512).unwrap_or(part.bytes);
+    let known: &[&[u8]] =
+        &[b"\naccept-version:", b"\nversion:", b"\nlogin:", b"\nsession:", b"\nhost:"];
+    if contains_any(head, known) {
+        Ok(())
+    } else if head.len() < 512 && !contains(head, b"\n\n") {
+        Err(Stop::NeedMore)
+    } else {
+        Err(Stop::NotMine)
+    }
 }
 
 #[cfg(test)]

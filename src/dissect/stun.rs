@@ -5,8 +5,8 @@
 use std::net::IpAddr;
 
 use crate::bytes::{Reader, Stop, be_u16_at};
-use crate::dissect::Dissector;
 use crate::dissect::sides::each;
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Detail, Facts, Protocol};
 use crate::net::{Endpoint, Transport};
 use crate::prefix::Prefix;
@@ -31,7 +31,7 @@ pub static STUN: Dissector = Dissector {
     name: "stun",
     over: &[Transport::Udp, Transport::Tcp],
     protocols: &[&PROTOCOL, &PROTOCOL_TEAMS, &PROTOCOL_WHATSAPP],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

@@ -2,12 +2,11 @@
 //!
 //! docs.syncthing.net, "Local Discovery Protocol v4" and "Relay Protocol v1".
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Syncthing.
 pub static PROTOCOL: Protocol = Protocol {
@@ -22,31 +21,29 @@ pub static SYNCTHING: Dissector = Dissector {
     name: "syncthing",
     over: &[Transport::Udp, Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 const ANNOUNCEMENT: [u8; 4] = [0x2e, 0xa7, 0xd9, 0x0b];
 const RELAY: [u8; 4] = [0x9e, 0x79, 0xbc, 0x40];
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    let question = if prefix.transport == Transport::Tcp { relayed } else { announcement };
-    each(prefix, |part| question(part).map(|()| Facts::of(&PROTOCOL)))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    if part.is_stream() { relayed(part) } else { announcement(part) }
 }
 
 /// The magic and a device's number of 32 bytes as first field: 2^-48.
-fn announcement(bytes: &[u8]) -> Result<(), Stop> {
-    let mut reader = Reader::datagram(bytes);
-    reader.literal(&ANNOUNCEMENT)?;
-    reader.literal(&[0x0a, 32])?;
-    reader.skip(32)
+fn announcement(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&ANNOUNCEMENT)?;
+    part.literal(&[0x0a, 32])?;
+    part.skip(32);
+    Ok(())
 }
 
 /// The magic, one of eight types, a length that fits in 1 kB: 2^-32 and 2^-29 and 2^-22.
-fn relayed(side: &[u8]) -> Result<(), Stop> {
-    let mut reader = Reader::stream(side);
-    reader.literal(&RELAY)?;
-    if reader.u32()? <= 7 && reader.u32()? <= 1024 { Ok(()) } else { Err(Stop::NotMine) }
+fn relayed(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&RELAY)?;
+    require(part.u32() <= 7 && part.u32() <= 1024)
 }
 
 #[cfg(test)]

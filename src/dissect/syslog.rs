@@ -1,9 +1,9 @@
 //! Syslog: RFC 5424 and RFC 3164 messages in datagrams, and over TCP as RFC 6587 frames them.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::{each, starts_with_any};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -20,19 +20,19 @@ pub static SYSLOG: Dissector = Dissector {
     name: "syslog",
     over: &[Transport::Udp, Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
 const PORT: u16 = 514;
 /// Facility 23, severity 7 (RFC 5424 section 6.2.1).
 const PRIORITY_MAX: u32 = 191;
-const MONTHS: [&[u8]; 12] = [
+const MONTHS: &[&[u8]] = &[
     b"Jan ", b"Feb ", b"Mar ", b"Apr ", b"May ", b"Jun ", b"Jul ", b"Aug ", b"Sep ", b"Oct ",
     b"Nov ", b"Dec ",
 ];
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     let home = prefix.has_port(PORT) || prefix.has_port(601);
     let stream = prefix.transport == Transport::Tcp;
     each(prefix, |part| {
@@ -44,11 +44,11 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
                 Stop::NotMine
             });
         };
-        let dated = is_version_1(body) || MONTHS.iter().any(|month| body.starts_with(month));
+        let dated = is_version_1(body) || starts_with_any(body, MONTHS);
         // Routers leave the date out or put a counter in front: on its port, text will do.
         let text = body.iter().take(32).all(|&byte| (b' '..0x7f).contains(&byte) || byte >= 0x80);
         if priority <= PRIORITY_MAX && (dated || (home && text && body.len() >= 8)) {
-            Ok(Facts::of(&PROTOCOL))
+            Ok(())
         } else {
             Err(Stop::NotMine)
         }

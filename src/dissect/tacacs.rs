@@ -1,9 +1,9 @@
 //! TACACS+ (RFC 8907) over TCP.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::sides::{either_way, require};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -20,20 +20,19 @@ pub static TACACS: Dissector = Dissector {
     name: "tacacs",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
 /// Section 4.1: version 12.0 or 12.1, a type of three, an odd sequence from clients, known flags
 /// and the length of the body: 2^-7, 2^-6, 2^-7, 2^-6, 2^-18. The answer is of the same session
 /// (2^-32).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     either_way(prefix, |client, server| {
         let (asked, session) = header(client)?;
         let (answered, other) = header(server)?;
         require(asked == 1 && answered == 2 && session == other)
     })
-    .map(|()| Facts::of(&PROTOCOL))
 }
 
 fn header(side: &[u8]) -> Result<(u8, u32), Stop> {

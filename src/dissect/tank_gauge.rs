@@ -1,11 +1,10 @@
 //! Automatic tank gauges (Veeder-Root, serial interface manual 576013-635) over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Tank gauges.
 pub static PROTOCOL: Protocol =
@@ -16,24 +15,20 @@ pub static TANK_GAUGE: Dissector = Dissector {
     name: "tank_gauge",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// SOH, `I` or `S` in either case, five digits or letters of which the first is a digit, and an end
 /// of line: 2^-8, 2^-6, 2^-22, 2^-7.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(&[1])?;
-        let mode = reader.u8()?;
-        require(matches!(mode, b'I' | b'i' | b'S' | b's'))?;
-        let function = reader.array::<5>()?;
-        require(function.iter().all(u8::is_ascii_digit))?;
-        let end = reader.u8()?;
-        require(matches!(end, b'\r' | b'\n'))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[1])?;
+    let mode = part.u8();
+    require(matches!(mode, b'I' | b'i' | b'S' | b's'))?;
+    let function = part.array::<5>();
+    require(function.iter().all(u8::is_ascii_digit))?;
+    let end = part.u8();
+    require(matches!(end, b'\r' | b'\n'))
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! TDS (MS-TDS): SQL Server and Sybase, over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// TDS.
 pub static PROTOCOL: Protocol =
@@ -16,26 +15,22 @@ pub static TDS: Dissector = Dissector {
     name: "tds",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Section 2.2.6.5: a pre-login packet that ends a message, channel zero, and options of 5 bytes
 /// whose first is the version at the place where they end: 2^-16, 2^-9, 2^-24, 2^-20.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let kind = reader.u8()?;
-        require(matches!(kind, 0x12 | 0x04))?;
-        reader.literal(&[1])?;
-        let length = reader.u16()?;
-        require((20..512).contains(&length))?;
-        reader.skip(3)?; // channel, number
-        reader.literal(&[0, 0])?;
-        let (place, size) = (reader.u16()?, reader.u16()?);
-        require((6..=64).contains(&place) && place % 5 == 1 && size == 6)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let kind = part.u8();
+    require(matches!(kind, 0x12 | 0x04))?;
+    part.literal(&[1])?;
+    let length = part.u16();
+    require((20..512).contains(&length))?;
+    part.skip(3); // channel, number
+    part.literal(&[0, 0])?;
+    let (place, size) = (part.u16(), part.u16());
+    require((6..=64).contains(&place) && place % 5 == 1 && size == 6)
 }
 
 #[cfg(test)]

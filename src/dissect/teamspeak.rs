@@ -1,11 +1,9 @@
 //! TeamSpeak 3 over UDP: the start of its handshake.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// TeamSpeak.
 pub static PROTOCOL: Protocol =
@@ -16,15 +14,13 @@ pub static TEAMSPEAK: Dissector = Dissector {
     name: "teamspeak",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// The fixed authentication code of the first packets of both sides: 2^-64.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        Reader::datagram(bytes).literal(b"TS3INIT1").map(|()| Facts::of(&PROTOCOL))
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"TS3INIT1")
 }
 
 #[cfg(test)]

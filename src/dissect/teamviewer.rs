@@ -4,8 +4,8 @@
 //! command, flags, a little-endian length of four bytes, 16 more bytes.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
+use crate::dissect::sides::{each, require};
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Facts, Protocol};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -25,7 +25,7 @@ pub static TEAMVIEWER: Dissector = Dissector {
     name: "teamviewer",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 
@@ -76,12 +76,8 @@ fn command(reader: &mut Reader<'_>) -> Result<(), Stop> {
 
 /// Eight zeros, a number, and `03 17 24`: 2^-88.
 fn datagram(bytes: &[u8]) -> Result<Facts, Stop> {
-    match bytes {
-        [0, 0, 0, 0, 0, 0, 0, 0, _, _, 3, 0x17, 0x24, _, _, _, _, _, _, _, ..] => {
-            Ok(Facts::of(&PROTOCOL))
-        }
-        _ => Err(Stop::NotMine),
-    }
+    let marked = bytes.starts_with(&[0; 8]) && bytes.get(10..13) == Some(&[3, 0x17, 0x24]);
+    require(marked && bytes.len() >= 20).map(|()| Facts::of(&PROTOCOL))
 }
 
 #[cfg(test)]

@@ -4,12 +4,10 @@
 //! as in libtgvoip, VoIPController and its UDP packets. The obfuscated transport has no bytes of its
 //! own; only the addresses tell it.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// MTProto.
 pub static PROTOCOL: Protocol =
@@ -23,36 +21,35 @@ pub static TELEGRAM: Dissector = Dissector {
     name: "telegram",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL, &PROTOCOL_VOIP],
-    dissect,
+    question: Question::Which(dissect),
     teach: None,
 };
 
 const REQ_PQ: u32 = 0x6046_9778;
 const REQ_PQ_MULTI: u32 = 0xbe7e_8ef1;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    if prefix.transport == Transport::Tcp {
-        each(prefix, |side| transport(side).map(|()| Facts::of(&PROTOCOL)))
+fn dissect(part: &mut Part<'_>) -> Result<&'static Protocol, Stop> {
+    if part.is_stream() {
+        transport(part).map(|()| &PROTOCOL)
     } else {
-        each(prefix, |bytes| reflected(bytes).map(|()| Facts::of(&PROTOCOL_VOIP)))
+        reflected(part).map(|()| &PROTOCOL_VOIP)
     }
 }
 
 /// The abridged and the intermediate transport, and the first question for a key in them: eight
 /// zeros and a constant of four bytes, 2^-96.
-fn transport(side: &[u8]) -> Result<(), Stop> {
-    let mut reader = Reader::stream(side);
-    match reader.u8()? {
-        0xef => reader.skip(1)?,
+fn transport(part: &mut Part<'_>) -> Result<(), Stop> {
+    match part.u8() {
+        0xef => part.skip(1),
         0xee => {
-            reader.literal(&[0xee; 3])?;
-            reader.skip(4)?;
+            part.literal(&[0xee; 3])?;
+            part.skip(4);
         }
         _ => return Err(Stop::NotMine),
     }
-    reader.literal(&[0; 8])?; // no key yet
-    reader.skip(12)?; // message id and length
-    match reader.u32_le()? {
+    part.literal(&[0; 8])?; // no key yet
+    part.skip(12); // message id and length
+    match part.u32_le() {
         REQ_PQ | REQ_PQ_MULTI => Ok(()),
         _ => Err(Stop::NotMine),
     }
@@ -60,15 +57,14 @@ fn transport(side: &[u8]) -> Result<(), Stop> {
 
 /// A peer tag of 16 bytes and twelve bytes of ones (2^-96), which no message of a peer has there;
 /// then a request of the reflector (-2 and an id; -1) or its answer with a constructor.
-fn reflected(bytes: &[u8]) -> Result<(), Stop> {
-    let mut reader = Reader::datagram(bytes);
-    let tag = reader.array::<16>()?;
-    reader.literal(&[0xff; 12])?;
-    let kind = reader.u32_le()?;
+fn reflected(part: &mut Part<'_>) -> Result<(), Stop> {
+    let tag = part.array::<16>();
+    part.literal(&[0xff; 12])?;
+    let kind = part.u32_le();
     let known = match kind {
-        0xffff_ffff => bytes.len() == 32,
-        0xffff_fffe => bytes.len() == 40,
-        0xc015_72c7 | 0x27d9_371c => (64..=128).contains(&bytes.len()),
+        0xffff_ffff => part.bytes.len() == 32,
+        0xffff_fffe => part.bytes.len() == 40,
+        0xc015_72c7 | 0x27d9_371c => (64..=128).contains(&part.bytes.len()),
         _ => false,
     };
     // Silence of a telephone call is all ones too, right behind the header of RTP.

@@ -1,11 +1,10 @@
 //! Teredo (RFC 4380): IPv6 packets in datagrams.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Teredo.
 pub static PROTOCOL: Protocol =
@@ -16,7 +15,7 @@ pub static TEREDO: Dissector = Dissector {
     name: "teredo",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -24,40 +23,35 @@ pub static TEREDO: Dissector = Dissector {
 const TEREDO_PREFIX: [u8; 4] = [0x20, 0x01, 0, 0];
 const ICMPV6: u8 = 58;
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| match datagram.first() {
-        Some(0x00 | 0x60..=0x6f) => packet(Reader::datagram(datagram)),
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    match part.bytes.first() {
+        Some(0x00 | 0x60..=0x6f) => packet(part),
         _ => Err(Stop::NotMine),
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+    }
 }
 
 /// Section 5.1.1: authentication and origin may stand in front of an IPv6 packet that fills the
 /// datagram, and one of its addresses is Teredo's own, or it solicits a router over a link: 2^-48
 /// and more.
-fn packet(mut reader: Reader<'_>) -> Result<(), Stop> {
+fn packet(part: &mut Part<'_>) -> Result<(), Stop> {
     for _ in 0..2 {
-        match reader.rest() {
+        match part.rest() {
             [0, 1, ..] => {
-                reader.skip(2)?;
-                let (client, value) = (reader.u8()?, reader.u8()?);
-                reader.skip(usize::from(client).saturating_add(value.into()).saturating_add(9))?;
+                part.skip(2);
+                let (client, value) = (part.u8(), part.u8());
+                part.skip(usize::from(client).saturating_add(value.into()).saturating_add(9));
             }
-            [0, 0, ..] => reader.skip(8)?,
+            [0, 0, ..] => part.skip(8),
             _ => break,
         }
     }
-    let first = reader.u32()?;
-    let length = usize::from(reader.u16()?);
-    let (next, _hops) = (reader.u8()?, reader.u8()?);
-    let (source, destination) = (reader.array::<16>()?, reader.array::<16>()?);
+    let first = part.u32();
+    let length = usize::from(part.u16());
+    let (next, _hops) = (part.u8(), part.u8());
+    let (source, destination) = (part.array::<16>(), part.array::<16>());
     let own = source.starts_with(&TEREDO_PREFIX) || destination.starts_with(&TEREDO_PREFIX);
     let link = source.starts_with(&[0xfe, 0x80]) && next == ICMPV6;
-    if first >> 28 == 6 && length == reader.len() && (own || link) {
-        Ok(())
-    } else {
-        Err(Stop::NotMine)
-    }
+    require(first >> 28 == 6 && length == part.len() && (own || link))
 }
 
 #[cfg(test)]

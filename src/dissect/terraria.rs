@@ -1,11 +1,9 @@
 //! Terraria over TCP: the request to join, which says the version.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Terraria.
 pub static PROTOCOL: Protocol =
@@ -16,21 +14,18 @@ pub static TERRARIA: Dissector = Dissector {
     name: "terraria",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// A short length, message 1, a text with the game's name: 2^-88.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let length = reader.u16_le()?;
-        let (message, text) = (reader.u8()?, reader.u8()?);
-        if message != 1 || length != u16::from(text).saturating_add(4) {
-            return Err(Stop::NotMine);
-        }
-        reader.literal(b"Terraria").map(|()| Facts::of(&PROTOCOL))
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let length = part.u16_le();
+    let (message, text) = (part.u8(), part.u8());
+    if message != 1 || length != u16::from(text).saturating_add(4) {
+        return Err(Stop::NotMine);
+    }
+    part.literal(b"Terraria")
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! The Elder Scrolls Online over TCP: its client's first message.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// The Elder Scrolls Online.
 pub static PROTOCOL: Protocol =
@@ -16,25 +15,18 @@ pub static TESO: Dissector = Dissector {
     name: "teso",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// A length below 4,096 (2^-20), `0001 0001` (2^-32), the same length without those eight (2^-32).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let length = reader.u32()?;
-        if !(64..4096).contains(&length) {
-            return Err(Stop::NotMine);
-        }
-        reader.literal(&[0, 1, 0, 1])?;
-        if reader.u32()?.saturating_add(8) == length {
-            Ok(Facts::of(&PROTOCOL))
-        } else {
-            Err(Stop::NotMine)
-        }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let length = part.u32();
+    if !(64..4096).contains(&length) {
+        return Err(Stop::NotMine);
+    }
+    part.literal(&[0, 1, 0, 1])?;
+    require(part.u32().saturating_add(8) == length)
 }
 
 #[cfg(test)]

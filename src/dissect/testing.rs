@@ -76,7 +76,7 @@ impl Talk {
         let bytes = [&self.bytes[0][..], &self.bytes[1][..]];
         let mut prefix = Prefix::new(self.transport, ends, bytes, &self.chunks);
         (prefix.from_start, prefix.last_call) = (self.from_start, self.last_call);
-        (dissector.dissect)(&prefix)
+        dissector.dissect(&prefix)
     }
 }
 

@@ -1,8 +1,9 @@
 //! TFTP (RFC 1350; options RFC 2347): requests, and transfers on the ports that follow.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -15,7 +16,7 @@ pub static TFTP: Dissector = Dissector {
     name: "tftp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
@@ -25,16 +26,16 @@ const BLOCKS_MIN: usize = 3;
 /// A request has a printable name and one of three modes: 7 fixed bytes or more. Of a transfer
 /// three blocks must be acknowledged in turn (2^-48 for numbers and opcodes both ways), or the
 /// first one answers the acknowledgement of options (2^-64).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     let (mut block, mut acknowledged, mut started) = (None, 0usize, None);
     for datagram in prefix.datagrams() {
         let mut reader = Reader::datagram(datagram.bytes);
         match reader.u16()? {
-            1 | 2 => return request(&mut reader).map(|()| Facts::of(&PROTOCOL)),
+            1 | 2 => return request(&mut reader),
             3 => {
                 block = Some((datagram.direction, reader.u16()?));
                 if started.is_some() && block == started {
-                    return Ok(Facts::of(&PROTOCOL));
+                    return Ok(());
                 }
             }
             4 if datagram.bytes.len() == 4 => {
@@ -46,12 +47,12 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
                     block = None;
                 }
             }
-            6 if acknowledges_options(&mut reader) => return Ok(Facts::of(&PROTOCOL)),
+            6 if acknowledges_options(&mut reader) => return Ok(()),
             5 | 6 if datagram.bytes.last() == Some(&0) => {}
             _ => return Err(Stop::NotMine),
         }
         if acknowledged >= BLOCKS_MIN {
-            return Ok(Facts::of(&PROTOCOL));
+            return Ok(());
         }
     }
     Err(Stop::NeedMore)
@@ -60,19 +61,17 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
 fn request(reader: &mut Reader<'_>) -> Result<(), Stop> {
     let (name, mode) = (reader.until(&[0])?, reader.until(&[0])?);
     let printable = name.iter().all(|&byte| byte >= b' ' && byte != 0x7f);
-    let known = [&b"netascii"[..], b"octet", b"mail"];
-    if !name.is_empty() && printable && known.iter().any(|known| mode.eq_ignore_ascii_case(known)) {
-        Ok(())
-    } else {
-        Err(Stop::NotMine)
-    }
+    let known: &[&[u8]] = &[b"netascii", b"octet", b"mail"];
+    require(
+        !name.is_empty() && printable && known.iter().any(|known| mode.eq_ignore_ascii_case(known)),
+    )
 }
 
 /// RFC 2347: names and values, each with a zero behind it. The names of RFC 2348, RFC 2349 and
 /// RFC 7440 are the ones in use; with the opcode at least 2^-56 by chance.
 fn acknowledges_options(reader: &mut Reader<'_>) -> bool {
     let (Ok(name), Ok(value)) = (reader.until(&[0]), reader.until(&[0])) else { return false };
-    let known = [&b"blksize"[..], b"tsize", b"timeout", b"windowsize"];
+    let known: &[&[u8]] = &[b"blksize", b"tsize", b"timeout", b"windowsize"];
     known.iter().any(|known| name.eq_ignore_ascii_case(known))
         && !value.is_empty()
         && value.iter().all(u8::is_ascii_digit)

@@ -1,11 +1,10 @@
 //! Apache Thrift, strict binary and framed, over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Thrift.
 pub static PROTOCOL: Protocol =
@@ -16,24 +15,20 @@ pub static THRIFT: Dissector = Dissector {
     name: "thrift",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// thrift-binary-protocol.md: version 1, a type of four, and a method's name: 2^-30, 2^-22 for its
 /// length, letters. A frame's length may stand in front.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let first = reader.u32()?;
-        let version = if first < 0x0100_0000 { reader.u32()? } else { first };
-        require(version & 0xffff_ff00 == 0x8001_0000 && matches!(version & 0xff, 1..=4))?;
-        let length = reader.u32()?;
-        require((1..=255).contains(&length))?;
-        let name = reader.take(usize::try_from(length).unwrap_or_default())?;
-        require(name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_:.".contains(byte)))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let first = part.u32();
+    let version = if first < 0x0100_0000 { part.u32() } else { first };
+    require(version & 0xffff_ff00 == 0x8001_0000 && matches!(version & 0xff, 1..=4))?;
+    let length = part.u32();
+    require((1..=255).contains(&length))?;
+    let name = part.take(usize::try_from(length).unwrap_or_default());
+    require(name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_:.".contains(byte)))
 }
 
 #[cfg(test)]

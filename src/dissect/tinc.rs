@@ -1,11 +1,10 @@
 //! The meta protocol of tinc over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, line, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::{line, require};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// tinc.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,23 +19,20 @@ pub static TINC: Dissector = Dissector {
     name: "tinc",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// The first line of both: request 0, the node's name, protocol version 17 and perhaps a minor one:
 /// 2^-16, 2^-24, and only letters between.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        Reader::stream(side).literal(b"0 ")?;
-        let line = line(side, 128)?;
-        let mut words = line.split(|&byte| byte == b' ').skip(1);
-        let (name, version) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let letters = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte == b'^';
-        require(!name.is_empty() && name.iter().all(letters) && words.next().is_none())?;
-        require(version == b"17" || version.starts_with(b"17."))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"0 ")?;
+    let line = line(part.bytes, 128)?;
+    let mut words = line.split(|&byte| byte == b' ').skip(1);
+    let (name, version) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let letters = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte == b'^';
+    require(!name.is_empty() && name.iter().all(letters) && words.next().is_none())?;
+    require(version == b"17" || version.starts_with(b"17."))
 }
 
 #[cfg(test)]

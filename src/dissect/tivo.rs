@@ -1,11 +1,9 @@
 //! TiVo's discovery over UDP (TiVo Connect Automatic Machine Discovery Protocol 1.5).
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// TiVo Connect (IANA: tivoconnect).
 pub static PROTOCOL: Protocol =
@@ -16,15 +14,13 @@ pub static TIVO: Dissector = Dissector {
     name: "tivo",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Twelve bytes of text: 2^-96.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        Reader::datagram(bytes).literal(b"TiVoConnect=").map(|()| Facts::of(&PROTOCOL))
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"TiVoConnect=")
 }
 
 #[cfg(test)]

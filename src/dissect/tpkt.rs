@@ -1,11 +1,10 @@
 //! Users of ISO transport over TCP (RFC 1006): S7comm, MMS (ISO 9506).
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{contains, each, require};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::{contains, require};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Siemens controllers.
 pub static S7COMM: Protocol =
@@ -18,7 +17,7 @@ pub static TPKT: Dissector = Dissector {
     name: "tpkt",
     over: &[Transport::Tcp],
     protocols: &[&S7COMM, &MMS],
-    dissect,
+    question: Question::Which(dissect),
     teach: None,
 };
 
@@ -26,18 +25,13 @@ pub static TPKT: Dissector = Dissector {
 const PACKETS_MAX: usize = 3;
 /// 1.0.9506.2.1 and .3: the abstract syntaxes of MMS.
 const MMS_SYNTAX: [u8; 4] = [0x28, 0xca, 0x22, 0x02];
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, side).map(Facts::of)
-}
-
 /// Connection packets tell nothing; the data behind them do.
-fn side(bytes: &[u8]) -> Result<&'static Protocol, Stop> {
-    let mut reader = Reader::stream(bytes);
+fn dissect(part: &mut Part<'_>) -> Result<&'static Protocol, Stop> {
     for _ in 0..PACKETS_MAX {
-        reader.literal(&[3, 0])?;
-        let length = usize::from(reader.u16()?);
+        part.literal(&[3, 0])?;
+        let length = usize::from(part.u16());
         require(length >= 7)?;
-        let mut packet = Reader::inner(reader.take(length.saturating_sub(4))?);
+        let mut packet = Reader::inner(part.take(length.saturating_sub(4)));
         match packet.array::<2>().map_err(|_| Stop::NotMine)? {
             // X.224 connection request and confirm: not yet known whose.
             [_, 0xe0 | 0xd0] => {}

@@ -1,11 +1,10 @@
 //! TRDP (IEC 61375-2-3): trains, over UDP and TCP.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, reader, require};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// TRDP.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,29 +19,25 @@ pub static TRDP: Dissector = Dissector {
     name: "trdp",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Annex A.6 and A.7: protocol version 1, a type of two letters, and the length of the data, which
 /// with the header and padding makes the datagram: 2^-16, 2^-12, 2^-32.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |part| {
-        let mut reader = reader(prefix.transport, part);
-        reader.skip(4)?; // sequence
-        reader.literal(&[1, 0])?;
-        let header = match reader.array::<2>()? {
-            [b'P', b'd' | b'r' | b'p' | b'e'] => 40,
-            [b'M', b'n' | b'r' | b'p' | b'q' | b'c' | b'e'] => 116,
-            _ => return Err(Stop::NotMine),
-        };
-        reader.skip(12)?; // kind of data, topologies
-        let data = usize::try_from(reader.u32()?).map_err(|_| Stop::NotMine)?;
-        require(data <= 65_536)?;
-        let whole = data.next_multiple_of(4).saturating_add(header);
-        require(prefix.transport == Transport::Tcp || whole == part.len())
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.skip(4); // sequence
+    part.literal(&[1, 0])?;
+    let header = match part.array::<2>() {
+        [b'P', b'd' | b'r' | b'p' | b'e'] => 40,
+        [b'M', b'n' | b'r' | b'p' | b'q' | b'c' | b'e'] => 116,
+        _ => return Err(Stop::NotMine),
+    };
+    part.skip(12); // kind of data, topologies
+    let data = usize::try_from(part.u32()).map_err(|_| Stop::NotMine)?;
+    require(data <= 65_536)?;
+    let whole = data.next_multiple_of(4).saturating_add(header);
+    require(part.is_stream() || whole == part.bytes.len())
 }
 
 #[cfg(test)]

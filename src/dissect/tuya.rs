@@ -1,11 +1,10 @@
 //! Devices of Tuya in the LAN, over UDP and TCP.
 
 use crate::bytes::{Stop, be_u32_at};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, reader, require};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Tuya.
 pub static PROTOCOL: Protocol =
@@ -16,29 +15,25 @@ pub static TUYA: Dissector = Dissector {
     name: "tuya",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// As the free clients (tinytuya) describe it: a mark, a number, a command, the length up to the
 /// end, and a mark there: 2^-32, 2^-26, 2^-20, and 2^-32 in a datagram. Version 3.5 has marks of
 /// its own.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |part| {
-        let mut reader = reader(prefix.transport, part);
-        let mark = reader.u32()?;
-        let (skipped, end) = match mark {
-            0x0000_55aa => (4, 0x0000_aa55),
-            0x0000_6699 => (6, 0x0000_9966),
-            _ => return Err(Stop::NotMine),
-        };
-        reader.skip(skipped)?; // sequence; version 3.5 has two bytes more
-        let (command, length) = (reader.u32()?, reader.u32()?);
-        require(command <= 64 && (8..4096).contains(&length))?;
-        let last = part.last_chunk::<4>().is_some_and(|last| be_u32_at(last, 0) == end);
-        require(last || prefix.transport == Transport::Tcp)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let mark = part.u32();
+    let (skipped, end) = match mark {
+        0x0000_55aa => (4, 0x0000_aa55),
+        0x0000_6699 => (6, 0x0000_9966),
+        _ => return Err(Stop::NotMine),
+    };
+    part.skip(skipped); // sequence; version 3.5 has two bytes more
+    let (command, length) = (part.u32(), part.u32());
+    require(command <= 64 && (8..4096).contains(&length))?;
+    let last = part.bytes.last_chunk::<4>().is_some_and(|last| be_u32_at(last, 0) == end);
+    require(last || part.is_stream())
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! The discovery of Ubiquiti devices over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// It.
 pub static PROTOCOL: Protocol =
@@ -16,7 +15,7 @@ pub static UBNT: Dissector = Dissector {
     name: "ubnt",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -25,21 +24,17 @@ const PORT: u16 = 10001;
 
 /// Version 1 or 2, a command, the length of fields that fill the datagram exactly: 2^-7, 2^-3,
 /// 2^-16, and 2^-6 for each field. A question has none and counts on its port.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        let (version, command, length) = (reader.u8()?, reader.u8()?, usize::from(reader.u16()?));
-        require(matches!(version, 1 | 2) && command <= 0x0c && length == reader.len())?;
-        let mut fields = 0usize;
-        while !reader.is_empty() {
-            let (kind, length) = (reader.u8()?, usize::from(reader.u16()?));
-            require(kind != 0 && kind < 0x40)?;
-            reader.skip(length)?;
-            fields = fields.saturating_add(1);
-        }
-        require(fields >= 2 || (fields == 0 && prefix.has_port(PORT)))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let (version, command, length) = (part.u8(), part.u8(), usize::from(part.u16()));
+    require(matches!(version, 1 | 2) && command <= 0x0c && length == part.len())?;
+    let mut fields = 0usize;
+    while !part.is_empty() {
+        let (kind, length) = (part.u8(), usize::from(part.u16()));
+        require(kind != 0 && kind < 0x40)?;
+        part.skip(length);
+        fields = fields.saturating_add(1);
+    }
+    require(fields >= 2 || (fields == 0 && part.prefix.has_port(PORT)))
 }
 
 #[cfg(test)]

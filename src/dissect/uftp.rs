@@ -1,9 +1,9 @@
 //! UFTP: files to many by multicast, over UDP.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::sides::require;
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -16,14 +16,14 @@ pub static UFTP: Dissector = Dissector {
     name: "uftp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
 /// The protocol notes of UFTP 4 and 5: a version, a function that the body repeats, the body's
 /// length in words, reserved zeros (2^-6, 2^-11, 2^-8); the next message is of the same source and
 /// group (2^-64).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     let mut before = None;
     for datagram in prefix.datagrams() {
         let mut reader = Reader::datagram(datagram.bytes);
@@ -37,7 +37,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
         let fits = words > 0 && words.saturating_mul(4) <= reader.len().saturating_add(2);
         require(inner == function && fits)?;
         if before == Some((datagram.direction, place)) {
-            return Ok(Facts::of(&PROTOCOL));
+            return Ok(());
         }
         before = Some((datagram.direction, place));
     }

@@ -1,11 +1,9 @@
 //! The authentication daemon of VMware hosts over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// It.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,14 +18,13 @@ pub static VMWARE: Dissector = Dissector {
     name: "vmware",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Its greeting.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| Reader::stream(side).literal(b"220 VMware Authentication Daemon Version"))
-        .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"220 VMware Authentication Daemon Version")
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! WebSocket frames (RFC 6455 section 5.2) in a connection whose opening was not seen.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::http::WEBSOCKET as PROTOCOL;
-use crate::facts::Facts;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Question};
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -12,7 +12,7 @@ pub static WEBSOCKET: Dissector = Dissector {
     name: "websocket",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
@@ -23,7 +23,7 @@ const TEXT_MIN: usize = 8;
 
 /// A text frame of each side, of one masked and of the other not, each of one segment's length and
 /// printable: 2^-8, 2^-8 and 2^-11 a side.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     if prefix.from_start {
         return Err(Stop::NotMine); // it began as HTTP
     }
@@ -39,7 +39,7 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     }
     text(original)?;
     text(reply)?;
-    if masked(original) == masked(reply) { Err(Stop::NotMine) } else { Ok(Facts::of(&PROTOCOL)) }
+    if masked(original) == masked(reply) { Err(Stop::NotMine) } else { Ok(()) }
 }
 
 fn text(side: &[u8]) -> Result<(), Stop> {
@@ -61,7 +61,7 @@ fn text(side: &[u8]) -> Result<(), Stop> {
     // The next frame, if there is one, starts where this ends.
     let next =
         reader.peek().is_none_or(|first| matches!(first, 0x01 | 0x02 | 0x80..=0x82 | 0x88..=0x8a));
-    if printable && ascii.count() >= TEXT_MIN && next { Ok(()) } else { Err(Stop::NotMine) }
+    require(printable && ascii.count() >= TEXT_MIN && next)
 }
 
 #[cfg(test)]

@@ -3,12 +3,10 @@
 //! As the open clients write it (whatsmeow, socket/noisehandshake.go and framesocket.go): an optional
 //! `ED` part with routing, `WA`, two bytes of version, then frames with a length of three bytes.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// WhatsApp's chat.
 pub static PROTOCOL: Protocol =
@@ -19,38 +17,35 @@ pub static WHATSAPP: Dissector = Dissector {
     name: "whatsapp",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// `WA`, a small version (2^-24), a frame shorter than 64 KiB (2^-8) that starts with a client hello
 /// of a 32-byte key (2^-24) or, before Noise, with a list (2^-8): 2^-40 at least.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        if reader.peek() == Some(b'E') {
-            reader.literal(b"ED\0\x01")?;
-            let routing = reader.u24()?;
-            if routing > 256 {
-                return Err(Stop::NotMine);
-            }
-            reader.skip(usize::try_from(routing).map_err(|_| Stop::NotMine)?)?;
-        }
-        reader.literal(b"WA")?;
-        let version = (reader.u8()?, reader.u8()?);
-        let length = reader.u24()?;
-        if !matches!(version, (1..=6, 0..=9)) || !(3..0x1_0000).contains(&length) {
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    if part.peek() == Some(b'E') {
+        part.literal(b"ED\0\x01")?;
+        let routing = part.u24();
+        if routing > 256 {
             return Err(Stop::NotMine);
         }
-        match reader.u8()? {
-            0xf8 => return Ok(Facts::of(&PROTOCOL)),
-            0x12 => {}
-            _ => return Err(Stop::NotMine),
-        }
-        while reader.u8()? & 0x80 != 0 {} // the hello's length
-        reader.literal(&[0x0a, 0x20])?;
-        Ok(Facts::of(&PROTOCOL))
-    })
+        part.skip(usize::try_from(routing).map_err(|_| Stop::NotMine)?);
+    }
+    part.literal(b"WA")?;
+    let version = (part.u8(), part.u8());
+    let length = part.u24();
+    if !matches!(version, (1..=6, 0..=9)) || !(3..0x1_0000).contains(&length) {
+        return Err(Stop::NotMine);
+    }
+    match part.u8() {
+        0xf8 => return Ok(()),
+        0x12 => {}
+        _ => return Err(Stop::NotMine),
+    }
+    while part.u8() & 0x80 != 0 {} // the hello's length
+    part.literal(&[0x0a, 0x20])?;
+    Ok(())
 }
 
 #[cfg(test)]

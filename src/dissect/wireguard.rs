@@ -2,7 +2,7 @@
 //! which Tailscale's peers find a path for it on the same port (its source, `disco/disco.go`).
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Facts, Protocol};
 use crate::net::{Direction, Transport};
 use crate::prefix::Prefix;
@@ -20,7 +20,7 @@ pub static WIREGUARD: Dissector = Dissector {
     name: "wireguard",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL, &TAILSCALE],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

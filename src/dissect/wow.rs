@@ -1,11 +1,9 @@
 //! World of Warcraft over TCP: the greeting of its world servers and of its clients.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// World of Warcraft.
 pub static PROTOCOL: Protocol =
@@ -16,19 +14,16 @@ pub static WOW: Dissector = Dissector {
     name: "wow",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// A length and thirty bytes of text: 2^-240.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        if !matches!(reader.u16_le()?, 0x2f..=0x31 | 0x2f00 | 0x3000 | 0x3100) {
-            return Err(Stop::NotMine);
-        }
-        reader.literal(b"WORLD OF WARCRAFT CONNECTION - ").map(|()| Facts::of(&PROTOCOL))
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    if !matches!(part.u16_le(), 0x2f..=0x31 | 0x2f00 | 0x3000 | 0x3100) {
+        return Err(Stop::NotMine);
+    }
+    part.literal(b"WORLD OF WARCRAFT CONNECTION - ")
 }
 
 #[cfg(test)]

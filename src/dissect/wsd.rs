@@ -1,11 +1,10 @@
 //! WS-Discovery (OASIS) over UDP.
 
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
-use crate::dissect::sides::{contains, each, require};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::sides::{contains_any, require};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// WS-Discovery.
 pub static PROTOCOL: Protocol =
@@ -16,21 +15,18 @@ pub static WSD: Dissector = Dissector {
     name: "wsd",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// The namespaces of its versions.
-const NAMESPACES: [&[u8]; 2] =
-    [b"schemas.xmlsoap.org/ws/2005/04/discovery", b"docs.oasis-open.org/ws-dd/ns/discovery"];
+const NAMESPACES: &[&[u8]] =
+    &[b"schemas.xmlsoap.org/ws/2005/04/discovery", b"docs.oasis-open.org/ws-dd/ns/discovery"];
 
 /// A text that begins as XML and names the protocol's namespace: more than 2^-64.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |datagram| {
-        require(datagram.starts_with(b"<"))?;
-        require(NAMESPACES.iter().any(|namespace| contains(datagram, namespace)))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    require(part.bytes.starts_with(b"<"))?;
+    require(contains_any(part.bytes, NAMESPACES))
 }
 
 #[cfg(test)]

@@ -1,11 +1,9 @@
 //! X11 over TCP: the set-up of a connection (X Window System Protocol, section "Connection setup").
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// X11 (IANA: ports 6000 to 6063).
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,34 +18,31 @@ pub static X11: Dissector = Dissector {
     name: "x11",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 const COOKIE: &[u8] = b"MIT-MAGIC-COOKIE-1";
 
 /// The order of bytes, version 11.0 (2^-48); then no authorization (2^-48), or the one in use.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let little = match reader.u8()? {
-            b'l' => true,
-            b'B' => false,
-            _ => return Err(Stop::NotMine),
-        };
-        reader.literal(&[0])?;
-        let mut number = || if little { reader.u16_le() } else { reader.u16() };
-        let version = (number()?, number()?);
-        let (name, _value) = (usize::from(number()?), number()?);
-        reader.literal(&[0, 0])?;
-        if version != (11, 0) || !(name == 0 || name == COOKIE.len()) {
-            return Err(Stop::NotMine);
-        }
-        if name > 0 {
-            reader.literal(COOKIE)?;
-        }
-        Ok(Facts::of(&PROTOCOL))
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let little = match part.u8() {
+        b'l' => true,
+        b'B' => false,
+        _ => return Err(Stop::NotMine),
+    };
+    part.literal(&[0])?;
+    let mut number = || if little { part.u16_le() } else { part.u16() };
+    let version = (number(), number());
+    let (name, _value) = (usize::from(number()), number());
+    part.literal(&[0, 0])?;
+    if version != (11, 0) || !(name == 0 || name == COOKIE.len()) {
+        return Err(Stop::NotMine);
+    }
+    if name > 0 {
+        part.literal(COOKIE)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

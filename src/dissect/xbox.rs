@@ -2,12 +2,11 @@
 //!
 //! OpenXbox, xbox-smartglass-core documentation, "Simple message": type, length, version.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Xbox.
 pub static PROTOCOL: Protocol =
@@ -18,7 +17,7 @@ pub static XBOX: Dissector = Dissector {
     name: "xbox",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
@@ -27,23 +26,18 @@ const REQUEST_BYTES: u16 = 10;
 
 /// `dd00`, ten more bytes, version 0 (2^-48), flags (2^-32), a kind of client (2^-12); or `dd01`, a
 /// length that fits, version 0 or 2 (2^-47).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        let mut reader = Reader::datagram(bytes);
-        reader.literal(&[0xdd])?;
-        let kind = reader.u8()?;
-        let length = reader.u16()?;
-        let version = reader.u16()?;
-        let fits = reader.len() == usize::from(length);
-        let known = match kind {
-            0 => {
-                length == REQUEST_BYTES && version == 0 && reader.u32()? == 0 && reader.u16()? <= 8
-            }
-            1 => length > 64 && matches!(version, 0 | 2),
-            _ => false,
-        };
-        if fits && known { Ok(Facts::of(&PROTOCOL)) } else { Err(Stop::NotMine) }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0xdd])?;
+    let kind = part.u8();
+    let length = part.u16();
+    let version = part.u16();
+    let fits = part.len() == usize::from(length);
+    let known = match kind {
+        0 => length == REQUEST_BYTES && version == 0 && part.u32() == 0 && part.u16() <= 8,
+        1 => length > 64 && matches!(version, 0 | 2),
+        _ => false,
+    };
+    require(fits && known)
 }
 
 #[cfg(test)]

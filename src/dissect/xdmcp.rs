@@ -1,11 +1,10 @@
 //! XDMCP (X.Org): X terminals and their display managers, over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// XDMCP.
 pub static PROTOCOL: Protocol =
@@ -16,21 +15,16 @@ pub static XDMCP: Dissector = Dissector {
     name: "xdmcp",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    // Lengths and small numbers alone are not evidence enough elsewhere.
+    question: Question::PartAt(&[177], dissect),
     teach: None,
 };
 
 /// Version 1, an operation, the length of the rest: 2^-16, 2^-12, 2^-16.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    // Lengths and small numbers alone are not evidence enough elsewhere.
-    require(prefix.has_port(177))?;
-    each(prefix, |datagram| {
-        let mut reader = Reader::datagram(datagram);
-        reader.literal(&[0, 1])?;
-        let (operation, length) = (reader.u16()?, usize::from(reader.u16()?));
-        require((1..=15).contains(&operation) && length == reader.len() && length > 0)
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0, 1])?;
+    let (operation, length) = (part.u16(), usize::from(part.u16()));
+    require((1..=15).contains(&operation) && length == part.len() && length > 0)
 }
 
 #[cfg(test)]

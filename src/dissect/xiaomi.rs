@@ -1,11 +1,10 @@
 //! Xiaomi's push service over TCP: messages of its phones' connection to mi.com.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Xiaomi push.
 pub static PROTOCOL: Protocol =
@@ -16,21 +15,14 @@ pub static XIAOMI: Dissector = Dissector {
     name: "xiaomi",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// `c2fe`, version 5 (2^-32), a length of four bytes below 64 KiB (2^-16).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(&[0xc2, 0xfe, 0, 5])?;
-        if (1..0x1_0000).contains(&reader.u32()?) {
-            Ok(Facts::of(&PROTOCOL))
-        } else {
-            Err(Stop::NotMine)
-        }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0xc2, 0xfe, 0, 5])?;
+    require((1..0x1_0000).contains(&part.u32()))
 }
 
 #[cfg(test)]

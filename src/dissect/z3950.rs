@@ -1,11 +1,10 @@
 //! Z39.50 (ISO 23950): catalogues of libraries, over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Z39.50.
 pub static PROTOCOL: Protocol =
@@ -16,38 +15,34 @@ pub static Z3950: Dissector = Dissector {
     name: "z3950",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// Section 4.1: an initialisation (tag 20 or 21) of definite length, and in it a bit string of
 /// versions (tag 3), one of options (tag 4) and a size (tag 5): 2^-7, 2^-8 each, 2^-8 for their
 /// lengths.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        let tag = reader.u8()?;
-        require(matches!(tag, 0xb4 | 0xb5))?;
-        let length = reader.u8()?;
-        if length & 0x80 != 0 {
-            require(matches!(length, 0x81 | 0x82))?;
-            reader.skip(usize::from(length & 0x0f))?;
-        }
-        // A reference of the client's may stand in front (tag 2).
-        if reader.peek() == Some(0x82) {
-            reader.skip(1)?;
-            let reference = usize::from(reader.u8()?);
-            reader.skip(reference)?;
-        }
-        for (tag, most) in [(0x83, 4), (0x84, 8), (0x85, 4)] {
-            reader.literal(&[tag])?;
-            let length = reader.u8()?;
-            require((1..=most).contains(&length))?;
-            reader.skip(usize::from(length))?;
-        }
-        Ok(())
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let tag = part.u8();
+    require(matches!(tag, 0xb4 | 0xb5))?;
+    let length = part.u8();
+    if length & 0x80 != 0 {
+        require(matches!(length, 0x81 | 0x82))?;
+        part.skip(usize::from(length & 0x0f));
+    }
+    // A reference of the client's may stand in front (tag 2).
+    if part.peek() == Some(0x82) {
+        part.skip(1);
+        let reference = usize::from(part.u8());
+        part.skip(reference);
+    }
+    for (tag, most) in [(0x83, 4), (0x84, 8), (0x85, 4)] {
+        part.literal(&[tag])?;
+        let length = part.u8();
+        require((1..=most).contains(&length))?;
+        part.skip(usize::from(length));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

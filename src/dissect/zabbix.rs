@@ -1,11 +1,10 @@
 //! Zabbix agents and servers over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// Zabbix.
 pub static PROTOCOL: Protocol = Protocol {
@@ -20,19 +19,15 @@ pub static ZABBIX: Dissector = Dissector {
     name: "zabbix",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// The header: `ZBXD`, flags, a length: 2^-32, 2^-5.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(b"ZBXD")?;
-        let flags = reader.u8()?;
-        require((1..=7).contains(&flags))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(b"ZBXD")?;
+    let flags = part.u8();
+    require((1..=7).contains(&flags))
 }
 
 #[cfg(test)]

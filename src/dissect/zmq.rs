@@ -1,11 +1,10 @@
 //! ZMTP, the transport of ZeroMQ (rfc.zeromq.org/spec/23), over TCP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::{each, require};
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::{is_any, require};
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// ZMTP.
 pub static PROTOCOL: Protocol =
@@ -16,22 +15,18 @@ pub static ZMQ: Dissector = Dissector {
     name: "zmq",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// The greeting: 0xff, eight bytes, 0x7f, version 3, and the name of a mechanism: 2^-24, 2^-32.
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |side| {
-        let mut reader = Reader::stream(side);
-        reader.literal(&[0xff])?;
-        reader.skip(8)?;
-        reader.literal(&[0x7f, 3])?;
-        reader.skip(1)?;
-        let mechanism = reader.array::<5>()?;
-        require(matches!(&mechanism, b"NULL\0" | b"PLAIN" | b"CURVE" | b"GSSAP"))
-    })
-    .map(|()| Facts::of(&PROTOCOL))
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    part.literal(&[0xff])?;
+    part.skip(8);
+    part.literal(&[0x7f, 3])?;
+    part.skip(1);
+    let mechanism = part.take(5);
+    require(is_any(mechanism, &[b"NULL\0", b"PLAIN", b"CURVE", b"GSSAP"]))
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Zoom's media over UDP: the opening at its servers, their pings, and its own kind of STUN.
 
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::sides::{answered, each};
-use crate::facts::{Facts, Protocol};
+use crate::dissect::{Dissector, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
 use crate::prefix::Prefix;
 
@@ -16,17 +16,16 @@ pub static ZOOM: Dissector = Dissector {
     name: "zoom",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Flow(dissect),
     teach: None,
 };
 
 /// Attribute 0x0101, which nobody else has, with the placeholder that all its clients send.
 const PLACEHOLDER: &[u8] = b"\x01\x01\0\x141234567890123456789\0";
 
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
+fn dissect(prefix: &Prefix<'_>) -> Result<(), Stop> {
     each(prefix, stun)
         .or_else(|_| answered(prefix, question, |asked, bytes| returned(bytes) == Some(*asked)))
-        .map(|()| Facts::of(&PROTOCOL))
 }
 
 /// A binding request of RFC 3489 with nothing but the placeholder: 2^-200.

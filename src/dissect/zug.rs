@@ -1,11 +1,10 @@
 //! ZUG, the consensus messages of a blockchain's nodes over UDP.
 
-use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
-use crate::dissect::sides::each;
-use crate::facts::{Facts, Protocol};
+use crate::bytes::Stop;
+use crate::dissect::sides::require;
+use crate::dissect::{Dissector, Part, Question};
+use crate::facts::Protocol;
 use crate::net::Transport;
-use crate::prefix::Prefix;
 
 /// ZUG.
 pub static PROTOCOL: Protocol =
@@ -16,22 +15,15 @@ pub static ZUG: Dissector = Dissector {
     name: "zug",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Part(dissect),
     teach: None,
 };
 
 /// The datagram's length (2^-16), `UG` and a version (2^-24).
-fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-    each(prefix, |bytes| {
-        let mut reader = Reader::datagram(bytes);
-        let length = usize::from(reader.u16()?);
-        reader.literal(&[0x55, 0x47, 0x10])?;
-        if length == bytes.len() && length > 32 {
-            Ok(Facts::of(&PROTOCOL))
-        } else {
-            Err(Stop::NotMine)
-        }
-    })
+fn dissect(part: &mut Part<'_>) -> Result<(), Stop> {
+    let length = usize::from(part.u16());
+    part.literal(&[0x55, 0x47, 0x10])?;
+    require(length == part.bytes.len() && length > 32)
 }
 
 #[cfg(test)]

@@ -249,7 +249,7 @@ impl Detector {
         let mut view = gathering.store.view(flow.key.transport(), flow.ends());
         view.last_call = flow.detection.packets >= PACKETS_MAX || gathering.store.is_full();
         view.wants = self.wants;
-        let answer = dissector.map(|dissector| (dissector.dissect)(&view));
+        let answer = dissector.map(|dissector| dissector.dissect(&view));
         let detection = &mut flow.detection;
         match answer {
             Some(Ok(mut facts)) => {
@@ -297,7 +297,7 @@ impl Detector {
             if several && !dissector.over.contains(&prefix.transport) {
                 continue;
             }
-            match (dissector.dissect)(prefix) {
+            match dissector.dissect(prefix) {
                 Ok(facts) if facts.certainty == Certainty::Content => {
                     return Answer::Facts(number, facts);
                 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::*;
 use crate::bytes::Stop;
 use crate::config;
-use crate::dissect::{Dissector, bittorrent};
+use crate::dissect::{Dissector, Question, bittorrent};
 use crate::effect::Effect;
 use crate::facts::{Certainty, Facts};
 use crate::flow::Known;
@@ -25,7 +25,7 @@ static SHAPED: Dissector = Dissector {
     name: "shaped",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&bittorrent::PROTOCOL],
-    dissect: shape,
+    question: Question::Facts(shape),
     teach: None,
 };
 

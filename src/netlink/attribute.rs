@@ -43,7 +43,9 @@ impl<'a> Writer<'a> {
 
     /// An attribute with that payload; `kind` with its flags.
     pub fn bytes(&mut self, kind: u16, payload: &[u8]) {
-        self.attribute(kind, |writer| writer.bytes.extend_from_slice(payload));
+        let start = self.begin(kind);
+        self.bytes.extend_from_slice(payload);
+        self.end(start);
     }
 
     /// One byte.
@@ -68,22 +70,29 @@ impl<'a> Writer<'a> {
 
     /// A text and the zero byte that the kernel wants behind it.
     pub fn text(&mut self, kind: u16, text: &str) {
-        self.attribute(kind, |writer| {
-            writer.bytes.extend_from_slice(text.as_bytes());
-            writer.bytes.push(0);
-        });
+        let start = self.begin(kind);
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes.push(0);
+        self.end(start);
     }
 
     /// An attribute that holds what `fill` writes; the nested flag is set here.
     pub fn nested(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) {
-        self.attribute(kind | NESTED, fill);
+        let start = self.begin(kind | NESTED);
+        fill(self);
+        self.end(start);
     }
 
-    fn attribute(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) {
+    /// An attribute without its length yet; where it starts.
+    fn begin(&mut self, kind: u16) -> usize {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[0, 0]);
         self.bytes.extend_from_slice(&kind.to_ne_bytes());
-        fill(self);
+        start
+    }
+
+    /// The length of what starts at `start`, and its padding.
+    fn end(&mut self, start: usize) {
         match u16::try_from(self.bytes.len().saturating_sub(start)) {
             Ok(length) => put(self.bytes, start, &length.to_ne_bytes()),
             Err(_) => self.too_long = true,

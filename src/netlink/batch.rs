@@ -241,7 +241,7 @@ impl Client {
         let bytes = queue.bytes.get(queue.span(&range)).unwrap_or_default();
         let unknown = match self.socket.send(bytes) {
             Err(error) => Some(system(&error)),
-            Ok(()) => self.answers(first, &mut failed, false, |index, cause| {
+            Ok(()) => self.answers(first, &mut failed, false, &mut |index, cause| {
                 let index = range.start.saturating_add(index);
                 if !queue.is_fine(index, &cause) {
                     failures.push(queue.failure(index, cause));
@@ -263,7 +263,7 @@ impl Client {
         first: u32,
         failed: &mut [bool],
         transaction: bool,
-        mut each: impl FnMut(usize, Cause),
+        each: &mut dyn FnMut(usize, Cause),
     ) -> Option<Cause> {
         let mut unknown: Option<Cause> = None;
         // One receive call gives one answer.

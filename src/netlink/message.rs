@@ -104,6 +104,15 @@ pub fn append(
     head: Head,
     fill: impl FnOnce(&mut Writer<'_>),
 ) -> Result<(), TooLong> {
+    let start = begin(bytes, head);
+    let mut writer = Writer::new(bytes);
+    fill(&mut writer);
+    let too_long = writer.is_too_long();
+    end(bytes, start, too_long)
+}
+
+/// The headers; where they start.
+fn begin(bytes: &mut Vec<u8>, head: Head) -> usize {
     let start = bytes.len();
     bytes.extend_from_slice(&[0; 4]);
     bytes.extend_from_slice(&head.kind.to_ne_bytes());
@@ -111,9 +120,11 @@ pub fn append(
     bytes.extend_from_slice(&[0; 8]); // sequence; port: the kernel knows whose socket it is
     bytes.extend_from_slice(&[head.family, 0]); // NFNETLINK_V0
     bytes.extend_from_slice(&head.resource.to_be_bytes());
-    let mut writer = Writer::new(bytes);
-    fill(&mut writer);
-    let too_long = writer.is_too_long();
+    start
+}
+
+/// The length of what starts at `start`; takes back what is too long.
+fn end(bytes: &mut Vec<u8>, start: usize, too_long: bool) -> Result<(), TooLong> {
     pad(bytes);
     match u32::try_from(bytes.len().saturating_sub(start)) {
         Ok(length) if !too_long => {

@@ -99,7 +99,7 @@ impl Client {
             return Some(system(&error));
         }
         let mut failed = vec![false; kept.len().saturating_add(1)];
-        self.answers(first, &mut failed, true, |index, cause| {
+        self.answers(first, &mut failed, true, &mut |index, cause| {
             let index = index.checked_sub(1).and_then(|index| kept.get(index));
             wrong.extend(index.map(|index| (*index, cause)));
         })

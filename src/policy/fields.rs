@@ -366,34 +366,34 @@ fields! {
     // Lists of networks.
     "network_category" ["net_category"] Kind::Name(Vocabulary::NetworkCategory),
         "category of a list of networks that holds either end",
-        Some(|view, test| network_category(view, view.addrs(), test));
+        Some(|view, test| network_category(view, &view.addrs(), test));
     "network_category_id" ["net_category_id"] Kind::Id(Vocabulary::NetworkCategory),
         "number of that category",
-        Some(|view, test| network_category(view, view.addrs(), test));
+        Some(|view, test| network_category(view, &view.addrs(), test));
     "local_network_category" ["local_net_category"] Kind::Name(Vocabulary::NetworkCategory),
         "category of a list that holds the LAN side",
-        Some(|view, test| network_category(view, [view.flow.local().addr], test));
+        Some(|view, test| network_category(view, &[view.flow.local().addr], test));
     "local_network_category_id" ["local_net_category_id"] Kind::Id(Vocabulary::NetworkCategory),
         "number of that category",
-        Some(|view, test| network_category(view, [view.flow.local().addr], test));
+        Some(|view, test| network_category(view, &[view.flow.local().addr], test));
     "other_network_category" ["other_net_category"] Kind::Name(Vocabulary::NetworkCategory),
         "category of a list that holds the far side",
-        Some(|view, test| network_category(view, [view.flow.other().addr], test));
+        Some(|view, test| network_category(view, &[view.flow.other().addr], test));
     "other_network_category_id" ["other_net_category_id"] Kind::Id(Vocabulary::NetworkCategory),
         "number of that category",
-        Some(|view, test| network_category(view, [view.flow.other().addr], test));
+        Some(|view, test| network_category(view, &[view.flow.other().addr], test));
     "src_network_category" ["src_net_category"] Kind::Name(Vocabulary::NetworkCategory),
         "category of a list that holds the originator",
-        Some(|view, test| network_category(view, view.addrs().into_iter().take(1), test));
+        Some(|view, test| network_category(view, &[view.addrs()[0]], test));
     "src_network_category_id" ["src_net_category_id"] Kind::Id(Vocabulary::NetworkCategory),
         "number of that category",
-        Some(|view, test| network_category(view, view.addrs().into_iter().take(1), test));
+        Some(|view, test| network_category(view, &[view.addrs()[0]], test));
     "dst_network_category" ["dst_net_category"] Kind::Name(Vocabulary::NetworkCategory),
         "category of a list that holds the destination",
-        Some(|view, test| network_category(view, view.addrs().into_iter().skip(1), test));
+        Some(|view, test| network_category(view, &[view.addrs()[1]], test));
     "dst_network_category_id" ["dst_net_category_id"] Kind::Id(Vocabulary::NetworkCategory),
         "number of that category",
-        Some(|view, test| network_category(view, view.addrs().into_iter().skip(1), test));
+        Some(|view, test| network_category(view, &[view.addrs()[1]], test));
 
     // Overlays.
     "tag" [] Kind::Name(Vocabulary::Tag), "tag of an overlay of the user's own", None;
@@ -471,7 +471,7 @@ fn category(view: &View<'_>, test: &mut Test<'_>) -> bool {
         test(Value::Id(id.into()))
     };
     let listed = view.domain_categories().iter().any(|id| each(*id))
-        || view.any_network_category(view.addrs(), each);
+        || view.any_network_category(&view.addrs(), &mut each);
     listed || none && test(Value::Id(0))
 }
 
@@ -482,13 +482,9 @@ fn domain_category(view: &View<'_>, test: &mut Test<'_>) -> bool {
     }
 }
 
-fn network_category(
-    view: &View<'_>,
-    addrs: impl IntoIterator<Item = IpAddr>,
-    test: &mut Test<'_>,
-) -> bool {
+fn network_category(view: &View<'_>, addrs: &[IpAddr], test: &mut Test<'_>) -> bool {
     let mut none = true;
-    let passed = view.any_network_category(addrs, |id| {
+    let passed = view.any_network_category(addrs, &mut |id| {
         none = false;
         test(Value::Id(id.into()))
     });

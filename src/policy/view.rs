@@ -103,11 +103,11 @@ impl<'a> View<'a> {
     /// flow for what few configurations ask about.
     pub fn any_network_category(
         &self,
-        addrs: impl IntoIterator<Item = IpAddr>,
-        mut test: impl FnMut(u16) -> bool,
+        addrs: &[IpAddr],
+        test: &mut dyn FnMut(u16) -> bool,
     ) -> bool {
         let lists = &self.lists.categories;
-        addrs.into_iter().any(|addr| lists.any_of_addr(addr, &mut test))
+        addrs.iter().any(|addr| lists.any_of_addr(*addr, &mut *test))
     }
 
     /// Category of the protocol.

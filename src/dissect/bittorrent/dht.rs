@@ -7,6 +7,7 @@
 use super::bencode::{self, Token};
 use super::teach::Notes;
 use crate::bytes::{Reader, Stop};
+use crate::dissect::sides::starts_with_any;
 
 /// Openings with a node id that stand at the very start because keys are sorted.
 const OPENINGS: &[&[u8]] = &[b"d1:ad2:id20:", b"d1:rd2:id20:"];
@@ -18,7 +19,7 @@ pub fn message(bytes: &[u8]) -> Result<Option<[u8; 20]>, Stop> {
         return Err(Stop::NotMine);
     }
     match whole(bytes) {
-        Err(_) if OPENINGS.iter().any(|opening| bytes.starts_with(opening)) => Ok(None),
+        Err(_) if starts_with_any(bytes, OPENINGS) => Ok(None),
         other => other,
     }
 }

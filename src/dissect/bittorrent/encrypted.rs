@@ -34,7 +34,7 @@ use std::time::Duration;
 use super::random::is_random;
 use super::{PROTOCOL, facts, is_service_port, peer};
 use crate::bytes::{Stop, be_u16_at};
-use crate::dissect::{self, Dissector};
+use crate::dissect::{self, Dissector, Question};
 use crate::facts::{Certainty, Facts};
 use crate::net::{Direction, Transport};
 use crate::prefix::{Datagram, Prefix};
@@ -45,7 +45,7 @@ pub static ENCRYPTED: Dissector = Dissector {
     name: "bittorrent-encrypted",
     over: &[Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Facts(dissect),
     // For those that turn plain; what is encrypted never has the form of a message.
     teach: Some(super::teach::teach),
 };

@@ -17,8 +17,8 @@ mod utp;
 
 pub use self::encrypted::ENCRYPTED;
 use crate::bytes::Stop;
-use crate::dissect::Dissector;
 use crate::dissect::sides::each;
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Detail, Facts, Protocol};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -52,7 +52,7 @@ pub static BITTORRENT: Dissector = Dissector {
     name: "bittorrent",
     over: &[Transport::Tcp, Transport::Udp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Facts(dissect),
     teach: Some(teach::teach),
 };
 

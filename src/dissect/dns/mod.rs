@@ -5,8 +5,8 @@ mod teach;
 
 use self::message::{Header, is_known_class, is_known_type};
 use crate::bytes::{Reader, Stop};
-use crate::dissect::Dissector;
 use crate::dissect::sides::each;
+use crate::dissect::{Dissector, Question};
 use crate::facts::{Facts, Lesson, Protocol, host_name};
 use crate::net::Transport;
 use crate::prefix::Prefix;
@@ -24,7 +24,7 @@ pub static DNS: Dissector = Dissector {
     name: "dns",
     over: &[Transport::Udp, Transport::Tcp],
     protocols: &[&PROTOCOL],
-    dissect,
+    question: Question::Facts(dissect),
     teach: Some(teach),
 };
 

@@ -15,8 +15,8 @@ use self::crypto::Assembly;
 use self::keys::ClientKeys;
 use self::packet::{Initial, Long};
 use self::version::Version;
-use super::Dissector;
 use super::tls::{CLIENT_HELLO, Carrier, ClientHello, TLS_1_3, ja4};
+use super::{Dissector, Question};
 use crate::bytes::{Reader, Stop};
 use crate::facts::{Detail, Facts, Protocol};
 use crate::net::{Direction, Transport};
@@ -34,7 +34,7 @@ pub static QUIC: Dissector = Dissector {
     name: "quic",
     over: &[Transport::Udp],
     protocols: &[&PROTOCOL, &DOQ],
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

@@ -10,7 +10,7 @@ mod record;
 use self::certificate::{Names, further_hosts};
 use self::hello::{SERVER_HELLO, ServerHello};
 use self::record::{Flight, Opening};
-use super::Dissector;
+use super::{Dissector, Question};
 use crate::bytes::{Reader, Stop};
 use crate::facts::{Detail, Facts, bounded_text};
 use crate::net::{Direction, Transport};
@@ -27,7 +27,7 @@ pub static TLS: Dissector = Dissector {
     name: "tls",
     over: &[Transport::Tcp],
     protocols: protocol::ALL,
-    dissect,
+    question: Question::Facts(dissect),
     teach: None,
 };
 

@@ -25,11 +25,11 @@ impl Feeds {
     }
 
     /// Takes what a configuration wants in place of what was wanted before.
-    pub fn want(&mut self, client: &mut Client, feeds: Vec<Feed>, mut tell: impl FnMut(String)) {
+    pub fn want(&mut self, client: &mut Client, feeds: Vec<Feed>, tell: &mut dyn FnMut(String)) {
         if feeds == self.wanted {
             return;
         }
-        self.close(client, &mut tell);
+        self.close(client, tell);
         self.wanted = feeds;
         if self.is_some() {
             self.make(client, "made", tell);
@@ -37,7 +37,7 @@ impl Feeds {
     }
 
     /// Looks, if there is doubt, and makes anew what is not whole.
-    pub fn tend(&mut self, client: &mut Client, mut tell: impl FnMut(String)) {
+    pub fn tend(&mut self, client: &mut Client, tell: &mut dyn FnMut(String)) {
         if !std::mem::take(&mut self.in_doubt) || !self.is_some() {
             return;
         }
@@ -54,7 +54,7 @@ impl Feeds {
     }
 
     /// Removes them.
-    pub fn close(&mut self, client: &mut Client, mut tell: impl FnMut(String)) {
+    pub fn close(&mut self, client: &mut Client, tell: &mut dyn FnMut(String)) {
         if !self.is_some() {
             return;
         }
@@ -67,7 +67,7 @@ impl Feeds {
         }
     }
 
-    fn make(&mut self, client: &mut Client, what: &str, mut tell: impl FnMut(String)) {
+    fn make(&mut self, client: &mut Client, what: &str, tell: &mut dyn FnMut(String)) {
         match send(client, |batch| nftables::set_feeds(batch, &self.wanted)) {
             Ok(()) => {
                 self.told.clear();

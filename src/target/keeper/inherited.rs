@@ -40,7 +40,7 @@ impl Inherited {
     pub fn find(&mut self, client: &mut Client, id: SetId, spec: &SetSpec) -> Result<(), Error> {
         if spec.flush_on_create {
             let flushed = &mut self.flushed;
-            return each_member(client, spec, |_, _| *flushed = flushed.wrapping_add(1));
+            return each_member(client, spec, &mut |_, _| *flushed = flushed.wrapping_add(1));
         }
         if spec.timeout.is_none() {
             return Ok(());
@@ -48,7 +48,7 @@ impl Inherited {
         let known: usize = self.sets.values().map(HashMap::len).sum();
         let room = MEMBERS_MAX.saturating_sub(known);
         let mut found = HashMap::default();
-        each_member(client, spec, |member, left| {
+        each_member(client, spec, &mut |member, left| {
             if let Some(left) = left.filter(|left| !left.is_zero() && found.len() < room) {
                 found.insert(member, Heirloom { left, times: None });
             }
@@ -136,7 +136,7 @@ impl Keeper {
         }
         inherited.sets.retain(|_, found| !found.is_empty());
         self.inherited = inherited;
-        self.commit(now, tell);
+        self.commit(now, &mut tell);
     }
 
     /// Elements of an earlier run that were taken out at the start, as the configuration wants it.

@@ -37,7 +37,7 @@ impl Leftover {
 pub(super) fn each_member(
     client: &mut Client,
     spec: &SetSpec,
-    mut each: impl FnMut(Leftover, Option<Duration>),
+    each: &mut dyn FnMut(Leftover, Option<Duration>),
 ) -> Result<(), Error> {
     match &spec.home {
         Home::Ipset => kernel_ipset::dump(client, &spec.name, |member| {
@@ -67,7 +67,7 @@ impl Leftovers {
         let known: usize = self.0.values().map(|(_, found)| found.len()).sum();
         let room = MEMBERS_MAX.saturating_sub(known);
         let mut found = Vec::new();
-        each_member(client, spec, |leftover, timeout| {
+        each_member(client, spec, &mut |leftover, timeout| {
             // One that has a clock is not of nfa's making, and needs no help.
             if timeout.unwrap_or_default().is_zero() && found.len() < room {
                 found.push(leftover);
@@ -100,7 +100,7 @@ impl Keeper {
         sets: &Sets,
         elements: impl Iterator<Item = Live<'e>> + Clone,
         now: Timestamp,
-        mut tell: impl FnMut(String),
+        tell: &mut dyn FnMut(String),
     ) {
         for (id, found) in self.leftovers.due(now) {
             let Some(spec) = sets.get(id) else { continue };
@@ -124,7 +124,7 @@ impl Keeper {
                 };
                 match pushed {
                     Ok(()) => removed = removed.saturating_add(1),
-                    Err(error) => self.failures.note(id.0.into(), &error, now, &mut tell),
+                    Err(error) => self.failures.note(id.0.into(), &error, now, tell),
                 }
             }
             if removed > 0 {

@@ -76,7 +76,7 @@ impl Keeper {
     pub fn newcomers(
         &mut self,
         now: Timestamp,
-        tell: impl FnMut(String),
+        mut tell: impl FnMut(String),
         mut each: impl FnMut(Newcomer),
     ) {
         let Newcomers::Heard(client) = &mut self.newcomers else { return };
@@ -92,7 +92,7 @@ impl Keeper {
                 self.overruns = self.overruns.wrapping_add(1);
                 each(Newcomer::Any);
             }
-            Err(error) => self.failures.note(CONNECTIONS, &error, now, tell),
+            Err(error) => self.failures.note(CONNECTIONS, &error, now, &mut tell),
         }
     }
 

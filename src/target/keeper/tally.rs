@@ -32,7 +32,7 @@ impl Tallies {
         subject: u32,
         error: &Error,
         now: Timestamp,
-        mut tell: impl FnMut(String),
+        tell: &mut dyn FnMut(String),
     ) {
         let kind = format!("{:?} {:?}", error.operation, error.code());
         match self.kinds.get_mut(&(subject, kind.clone())) {
