@@ -12,7 +12,6 @@ mod nft;
 mod search;
 mod tally;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsRawFd, RawFd};
 
 use super::adopt::Found;
@@ -20,6 +19,7 @@ use super::set::{Home, SetSpec, Sets};
 use crate::effect::{Accounts, Effect, FiveTuple, Live, SetId, Tracked};
 use crate::netlink::nftables::Feed;
 use crate::netlink::{Batch, Cause, Client, Error, Failure, ipset as kernel_ipset};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Timestamp;
 use conntrack::Connections;
 use feed::Feeds;
@@ -76,7 +76,7 @@ pub enum Standing {
 pub struct Keeper {
     client: Client,
     batch: Batch,
-    states: BTreeMap<SetId, State>,
+    states: SortedMap<SetId, State>,
     watch: Watch,
     connections: Connections,
     newcomers: Newcomers,
@@ -89,7 +89,7 @@ pub struct Keeper {
     overruns: u32,
     feeds: Feeds,
     /// Sets of which a change was lost on the way.
-    doubted: BTreeSet<SetId>,
+    doubted: SortedSet<SetId>,
 }
 
 impl Keeper {
@@ -101,7 +101,7 @@ impl Keeper {
         Ok(Keeper {
             client: Client::open()?,
             batch: Batch::new(),
-            states: BTreeMap::new(),
+            states: SortedMap::new(),
             watch: Watch::default(),
             connections: Connections::default(),
             newcomers: Newcomers::default(),
@@ -112,7 +112,7 @@ impl Keeper {
             search: Search::default(),
             overruns: 0,
             feeds: Feeds::default(),
-            doubted: BTreeSet::new(),
+            doubted: SortedSet::new(),
         })
     }
 
@@ -369,11 +369,11 @@ impl Keeper {
         }
         let mut lost = self.watch.take_lost();
         // Not at once: what failed for want of memory is not to be tried as fast as it fails.
-        lost.append(&mut self.doubted);
+        lost.extend(std::mem::take(&mut self.doubted));
         if self.watch.take_changed() {
             let not_ready =
                 |id: &&SetId| !matches!(self.states.get(id), Some(State::Ready(_)) | None);
-            lost.extend(kept.iter().filter(not_ready));
+            lost.extend(kept.iter().filter(not_ready).copied());
         }
         self.put_back_nft(sets, &lost, elements, now, tell);
     }
@@ -460,7 +460,7 @@ impl Keeper {
     fn put_back_nft<'e>(
         &mut self,
         sets: &Sets,
-        lost: &BTreeSet<SetId>,
+        lost: &SortedSet<SetId>,
         elements: impl Iterator<Item = Live<'e>> + Clone,
         now: Timestamp,
         mut tell: impl FnMut(String),
@@ -525,10 +525,9 @@ impl Keeper {
             self.read_ipsets();
             return;
         }
-        let mut wanted: BTreeMap<SetId, u32> = BTreeMap::new();
+        let mut wanted: SortedMap<SetId, u32> = SortedMap::new();
         for live in elements.clone() {
-            let count = wanted.entry(live.set).or_default();
-            *count = count.saturating_add(1);
+            wanted.change(live.set, |count| *count = count.saturating_add(1));
         }
         let headers = match kernel_ipset::headers(&mut self.client) {
             Ok(headers) => {
