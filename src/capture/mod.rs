@@ -8,6 +8,7 @@ mod bpf;
 mod error;
 mod file;
 mod filter;
+mod gzip;
 mod live;
 mod plain;
 mod pump;
