@@ -3,6 +3,7 @@
 
 mod calls;
 pub mod privilege;
+pub mod process;
 pub mod seccomp;
 
 pub use privilege::CAP_NET_RAW;
