@@ -311,8 +311,8 @@ mod tests {
                 ),
             }
             if step % 97 == 0 {
-                own.retain(|key, value| (*key as usize + *value) % 3 != 0);
-                model.retain(|key, value| (*key as usize + *value) % 3 != 0);
+                own.retain(|key, value| !(*key as usize + *value).is_multiple_of(3));
+                model.retain(|key, value| !(*key as usize + *value).is_multiple_of(3));
                 let taken: Vec<_> = own.extract_if(|key, _| key % 4 == 1).collect();
                 assert_eq!(taken, model.extract_if(.., |key, _| key % 4 == 1).collect::<Vec<_>>());
             }
