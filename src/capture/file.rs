@@ -1,6 +1,5 @@
 //! Frames of a capture file: pcap or pcapng of either byte order, plain or compressed with gzip.
 
-use super::gzip;
 use super::plain::{Plain, PlainError};
 use super::pump::{self, Pump, PumpError};
 use super::{CaptureError, Frame, text};
@@ -93,7 +92,7 @@ impl CaptureFile {
             Err(file) => file,
         };
         // libpcap takes names in UTF-8 only, by way of its crate.
-        if head.starts_with(&gzip::MAGIC) || path.to_str().is_none() {
+        if head.starts_with(&pump::GZIP_MAGIC) || path.to_str().is_none() {
             file.rewind().map_err(unreadable)?;
             return Self::through_pump(path, Box::new(file));
         }

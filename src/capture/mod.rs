@@ -8,7 +8,6 @@ mod bpf;
 mod error;
 mod file;
 mod filter;
-mod gzip;
 mod live;
 mod plain;
 mod pump;

@@ -2,11 +2,14 @@
 //!
 //! libpcap opens files by name only, so the pipe's name is given: its descriptor under /proc.
 
-use super::gzip;
+use flate2::read::MultiGzDecoder;
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
+
+/// First bytes of a gzip member, RFC 1952 section 2.3.1.
+pub(super) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Why the pipe ended early.
 pub(super) enum PumpError {
@@ -44,18 +47,21 @@ pub(super) fn path(reader: &PipeReader) -> PathBuf {
 }
 
 fn copy(mut source: impl Read, mut writer: PipeWriter) -> Result<u64, PumpError> {
-    let mut head = Vec::with_capacity(gzip::MAGIC.len());
-    let wanted = u64::try_from(gzip::MAGIC.len()).unwrap_or(u64::MAX);
+    let mut head = Vec::with_capacity(GZIP_MAGIC.len());
+    let wanted = u64::try_from(GZIP_MAGIC.len()).unwrap_or(u64::MAX);
     source.by_ref().take(wanted).read_to_end(&mut head).map_err(PumpError::Read)?;
-    let is_gzip = head == gzip::MAGIC;
+    let gzip = head == GZIP_MAGIC;
     let mut whole = io::Cursor::new(head).chain(source);
-    let copied =
-        if is_gzip { gzip::unpack(whole, &mut writer) } else { io::copy(&mut whole, &mut writer) };
+    let copied = if gzip {
+        io::copy(&mut MultiGzDecoder::new(whole), &mut writer)
+    } else {
+        io::copy(&mut whole, &mut writer)
+    };
     match copied {
         Ok(count) => Ok(count),
         // Nobody reads any more; reading itself never fails with this.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
-        Err(error) if is_gzip => Err(PumpError::Gzip(error)),
+        Err(error) if gzip => Err(PumpError::Gzip(error)),
         Err(error) => Err(PumpError::Read(error)),
     }
 }
