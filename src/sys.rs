@@ -3,7 +3,6 @@
 
 mod calls;
 pub mod privilege;
-pub mod process;
 pub mod seccomp;
 
 pub use privilege::CAP_NET_RAW;

@@ -2,14 +2,13 @@
 //!
 //! A process of its own: the daemon runs no other program, and its jail has none.
 
-use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nfa::netlink::nftables::{self, Event, Table, TableFamily};
 use nfa::netlink::{Client, Error};
-use nfa::sys::process::{self, Stream};
 use nfa::sys::{self, Interest, PollFd, Signal, SignalFd};
 
 use super::log::{Level, Log};
@@ -19,8 +18,6 @@ use super::{Failure, Outcome};
 const LOOK: Duration = Duration::from_secs(30);
 /// Tries again so soon after `nft` failed.
 const AGAIN: Duration = Duration::from_secs(2);
-/// Most that is read of what `nft` complains of, in bytes: a line is told.
-const COMPLAINT_MAX: u64 = 64 << 10;
 
 /// Stays until it is told to end.
 pub fn run(path: &Path) -> Result<Outcome, Failure> {
@@ -72,11 +69,11 @@ fn is_there(client: &mut Client, ours: &Table) -> Result<bool, Error> {
 
 /// One transaction, as when the service began.
 fn load(path: &Path) -> Result<(), String> {
-    let arguments = [OsStr::new("-f"), path.as_os_str()];
-    match process::run("nft", &arguments, Stream::Errors, COMPLAINT_MAX) {
-        Ok(ended) if ended.success => Ok(()),
-        Ok(ended) => {
-            let told = String::from_utf8_lossy(&ended.text);
+    let nft = Command::new("nft").arg("-f").arg(path).stdin(Stdio::null()).output();
+    match nft {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
+            let told = String::from_utf8_lossy(&output.stderr);
             Err(format!("nft: {}", told.lines().next().unwrap_or("no reason given")))
         }
         Err(error) => Err(format!("nft: {error}")),

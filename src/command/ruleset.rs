@@ -1,13 +1,11 @@
 //! Rules on sets that stand behind "established": they see only the first packets of a flow, before
 //! it has a name. For `nfa doctor`.
 
-use std::ffi::OsStr;
-
-use nfa::sorted::SortedMap;
-use nfa::sys::process::{self, Stream};
+use std::collections::BTreeMap;
+use std::process::Command;
 
 /// Longest ruleset that is looked at, in bytes.
-const TEXT_MAX: u64 = 4 << 20;
+const TEXT_MAX: usize = 4 << 20;
 /// How deep chains may jump.
 const DEPTH_MAX: usize = 16;
 /// Rules that are walked through, jumps included.
@@ -16,7 +14,7 @@ const STEPS_MAX: usize = 100_000;
 /// A ruleset: its chains by name, and those that forwarded packets come to first.
 #[derive(Debug, Default)]
 struct Rules<'t> {
-    chains: SortedMap<String, Vec<&'t str>>,
+    chains: BTreeMap<String, Vec<&'t str>>,
     bases: Vec<String>,
 }
 
@@ -34,10 +32,10 @@ pub fn late_sets(sets: &[String]) -> Vec<String> {
 
 /// What a command prints; nothing if it is not there.
 pub fn output(program: &str, arguments: &[&str]) -> String {
-    let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
-    let ended = process::run(program, &arguments, Stream::Output, TEXT_MAX);
-    let text = ended.map(|ended| ended.text).unwrap_or_default();
-    String::from_utf8_lossy(&text).into_owned()
+    let output = Command::new(program).args(arguments).output();
+    let text = output.map(|output| output.stdout).unwrap_or_default();
+    let text = text.get(..TEXT_MAX).unwrap_or(&text);
+    String::from_utf8_lossy(text).into_owned()
 }
 
 fn read_nft(text: &str) -> Rules<'_> {
@@ -55,7 +53,7 @@ fn read_nft(text: &str) -> Rules<'_> {
             if line.contains(" hook forward ") {
                 rules.bases.push(chain.clone());
             }
-            rules.chains.change(chain.clone(), |rules| rules.push(line));
+            rules.chains.entry(chain.clone()).or_default().push(line);
         }
     }
     rules
@@ -68,7 +66,7 @@ fn read_iptables(text: &str) -> Rules<'_> {
         else {
             continue;
         };
-        rules.chains.change(format!(" {chain}"), |rules| rules.push(rule));
+        rules.chains.entry(format!(" {chain}")).or_default().push(rule);
     }
     rules
 }
