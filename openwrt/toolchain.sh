@@ -122,7 +122,7 @@ libpcap_source() { find "$cross_home/src" -name 'libpcap_*.orig.tar.*' ! -name '
 prepare_libpcap() {
   local triple=$1 lib=$cross_home/lib/$1 source wanted
   source=$(libpcap_source)
-  wanted="$(basename "$source") zig $zig_version $(router "$triple" cpu)"
+  wanted="$(basename "$source") zig $zig_version $(router "$triple" cpu) without sscanf"
   if [ -s "$lib/libpcap.a" ] && [ "$(cat "$lib/made-of" 2>/dev/null)" = "$wanted" ]; then return; fi
   say "libpcap for $triple"
   local work=$cross_home/work-$triple-$$ left
@@ -132,6 +132,13 @@ prepare_libpcap() {
   rm -rf "$lib"
   mkdir -p "$work"
   quietly "unpack libpcap for $triple" tar xf "$source" -C "$work" --strip-components=1
+  # It reads the kernel's version, and sscanf would bring all of musl's reading of numbers: 20 kB on MIPS.
+  sed -i 's/matches = sscanf(release, .*/char *end;\
+	major = strtol(release, \&end, 10);\
+	matches = *end == '"'.'"' ? 2 : 1;\
+	minor = matches == 2 ? strtol(end + 1, \&end, 10) : 0;\
+	verlen = (int)(end - release);/' "$work/pcap-linux.c"
+  ! grep -q sscanf "$work/pcap-linux.c" || die "step 'libpcap for $triple' failed: its use of sscanf is another now"
   local host
   host=$(router "$triple" cc)
   # configure does not know "musleabi" as a system.
@@ -184,7 +191,8 @@ cross_cargo() {
     subcommand=rustc
     case $triple in
       mips-* | mipsel-*)
-        last=(-- -Cllvm-args=-disable-mips-df-forward-search=false -Cllvm-args=-disable-mips-df-succbb-search=false)
+        last=(-- -Cllvm-args=-disable-mips-df-forward-search=false -Cllvm-args=-disable-mips-df-succbb-search=false
+          -Cllvm-args=-mips-tail-calls) # a call that ends a function is a jump: 9 kB
         ;;
     esac
   fi

@@ -13,6 +13,7 @@ pub mod bits; // rank 0
 pub mod bytes; // rank 0
 pub mod interface; // rank 0
 pub mod net; // rank 0
+pub mod sorted; // rank 0
 pub mod spelling; // rank 0
 pub mod time; // rank 0
 

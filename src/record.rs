@@ -1,13 +1,12 @@
 //! Flows as JSON objects (spec section 3.1), for `nfa replay`, logs and sinks.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value, json};
 
 use crate::facts::{Detail, Facts};
 use crate::flow::OtherType;
 use crate::json::{object, put};
 use crate::policy::{self, View};
+use crate::sorted::SortedSet;
 
 /// The `flow` object: metadata, and counters as they stand.
 pub fn flow(view: &View<'_>) -> Value {
@@ -111,7 +110,7 @@ fn categories(view: &View<'_>) -> Value {
         "protocol_id": protocol.map_or(0, |category| category.id),
     };
     let of_addr = |addr| {
-        let mut found = BTreeSet::new();
+        let mut found = SortedSet::new();
         view.any_network_category(&[addr], &mut |id| {
             found.insert(id);
             false

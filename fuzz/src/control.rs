@@ -1,6 +1,5 @@
 //! Requests to the control socket, one a line, answered by an engine with some flows in it.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +13,7 @@ use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::lists::Lists;
 use nfa::net::Transport;
+use nfa::sorted::SortedMap;
 use nfa::time::Timestamp;
 use nfa::wire::Packet;
 use serde_json::Value;
@@ -102,7 +102,7 @@ pub fn control(data: &[u8]) {
         filtered: 0,
         undecodable: 0,
         usage: Usage::default(),
-        sets: BTreeMap::new(),
+        sets: SortedMap::new(),
         has_netfilter: false,
         refused: 0,
         journal: &journal,

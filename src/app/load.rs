@@ -1,7 +1,6 @@
 //! The catalogue's files: JSON, one per category, an object from short name to application; and
 //! texts of signatures (`*.conf`), which a user may keep beside them.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,6 +11,7 @@ use super::category::{Category, application_category};
 use super::finding::{Finding, Place, Problem};
 use super::{APPS_MAX, AppId, Catalogue};
 use crate::net::Network;
+use crate::sorted::SortedSet;
 
 /// The largest file read, in bytes: ours are a tenth of it at most, all together.
 const FILE_MAX: u64 = 2_000_000;
@@ -173,7 +173,9 @@ pub(super) struct Adder<'a> {
     patterns_before: usize,
     twins_before: usize,
     certificates_before: usize,
-    added: BTreeSet<AppId>,
+    /// New ones come in order; putting in one that was known moves 4 kB of the catalogue's, and 128 kB
+    /// if there are as many as can be.
+    added: SortedSet<AppId>,
 }
 
 impl<'a> Adder<'a> {
@@ -187,7 +189,7 @@ impl<'a> Adder<'a> {
             path: path.to_owned(),
             findings: Vec::new(),
             networks: Vec::new(),
-            added: BTreeSet::new(),
+            added: SortedSet::new(),
         }
     }
 

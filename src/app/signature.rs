@@ -1,7 +1,7 @@
 //! Signatures as text, the format of `netify-apps.conf`: `app:ID:TAG`, `dom:ID:DOMAIN` and
 //! `net:ID:CIDR`, one a line. What a user adds this way overrides the catalogue's own files.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::path::Path;
 
 use nom::bytes::complete::take_while1;
@@ -23,7 +23,7 @@ impl Catalogue {
     /// an `app` line of the same text gave it, else the one that has it already. An application
     /// that is known keeps its name and category.
     pub fn add_signatures(&mut self, path: &Path, text: &str) -> Vec<Finding> {
-        let mut numbers = BTreeMap::new();
+        let mut numbers = HashMap::new(); // as many as the text says, in any order
         let mut adder = Adder::new(self, path);
         for (line, number) in text.lines().zip(1..) {
             let line = line.trim();
@@ -43,7 +43,7 @@ fn numbered(line: &str) -> IResult<&str, (u32, &str)> {
     (terminated(number, char(':')), rest).parse(line)
 }
 
-fn add(adder: &mut Adder<'_>, numbers: &mut BTreeMap<u32, AppId>, at: At<'_>, line: &str) {
+fn add(adder: &mut Adder<'_>, numbers: &mut HashMap<u32, AppId>, at: At<'_>, line: &str) {
     let Ok((body, kind)) = kind(line) else { return adder.report(at, SHAPE) };
     if !matches!(kind, "app" | "dom" | "net") {
         return adder.report(at, Problem::NotSupported(kind.to_owned()));
@@ -64,7 +64,7 @@ fn add(adder: &mut Adder<'_>, numbers: &mut BTreeMap<u32, AppId>, at: At<'_>, li
 
 fn application(
     adder: &mut Adder<'_>,
-    numbers: &mut BTreeMap<u32, AppId>,
+    numbers: &mut HashMap<u32, AppId>,
     at: At<'_>,
     id: u32,
     tag: &str,

@@ -1,6 +1,5 @@
 //! `nfa replay`: reads captures, tells flows and the set changes they would cause.
 
-use std::collections::BTreeMap;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::json::object;
 use nfa::record;
+use nfa::sorted::SortedMap;
 use nfa::sys;
 use nfa::time::Timestamp;
 use nfa::wire;
@@ -138,7 +138,7 @@ impl Replay<'_> {
         };
         let mut progress = Progress::new();
         let mut output = Output::default();
-        let mut refused: BTreeMap<&'static str, u32> = BTreeMap::new();
+        let mut refused: SortedMap<&'static str, u32> = SortedMap::new();
         let (mut last, mut next_tick) = (Timestamp::ZERO, Timestamp::ZERO);
         let mut number = 0u64;
         loop {
@@ -157,8 +157,9 @@ impl Replay<'_> {
                     match wire::decode(frame.link, frame.bytes) {
                         Ok(packet) => engine.packet(frame.at, 0, &packet, &mut output),
                         Err(error) => {
-                            let count = refused.entry(error.name()).or_default();
-                            *count = count.saturating_add(1);
+                            refused.change(error.name(), |count: &mut u32| {
+                                *count = count.saturating_add(1);
+                            });
                             if matches!(error, wire::WireError::UnknownLink(_)) {
                                 self.problem(&format!("{}: {error}", path.display()));
                                 break;

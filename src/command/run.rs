@@ -6,7 +6,6 @@ mod losses;
 mod telemetry;
 mod unread;
 
-use std::collections::BTreeSet;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +22,7 @@ use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::net::Network;
 use nfa::netlink::nftables::Feed;
+use nfa::sorted::SortedSet;
 use nfa::sys::{self, Interest, LinkWatch, PollFd, Signal, SignalFd};
 use nfa::target::{ADOPTED_MAX, Clock, Keeper, Newcomer, Recorder};
 use nfa::time::Timestamp;
@@ -81,7 +81,7 @@ struct Daemon {
     locals: Vec<Network>,
     undecodable: u32,
     /// Why sets are not filled that ask for it by their names: told once for a configuration.
-    refused: BTreeSet<String>,
+    refused: SortedSet<String>,
     /// Taken out while it is served.
     control: Option<Server>,
     started: Timestamp,
@@ -157,7 +157,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         output: Output::default(),
         locals: Vec::new(),
         undecodable: 0,
-        refused: BTreeSet::new(),
+        refused: SortedSet::new(),
     };
     daemon.search();
     daemon.prepare();

@@ -1,11 +1,12 @@
 //! The table at the end of a replay, for people.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashSet;
 use std::io::Write;
 
 use nfa::effect::{Effect, Element};
 use nfa::engine::Engine;
 use nfa::policy::View;
+use nfa::sorted::SortedMap;
 
 /// Rows of applications that are shown; the rest is one row.
 const APPLICATIONS_SHOWN: usize = 30;
@@ -24,25 +25,25 @@ struct SetRow {
     refreshes: u32,
     removes: u32,
     /// At most one string each; a replay is not a router.
-    members: BTreeSet<Element>,
+    members: HashSet<Element>,
 }
 
 /// What a replay has seen, over all its captures.
 #[derive(Default)]
 pub struct Summary {
-    protocols: BTreeMap<&'static str, Row>,
-    applications: BTreeMap<String, Row>,
-    sets: BTreeMap<String, SetRow>,
-    others: BTreeMap<&'static str, u32>,
-    learned: BTreeMap<&'static str, u32>,
+    protocols: SortedMap<&'static str, Row>,
+    applications: SortedMap<String, Row>,
+    sets: SortedMap<String, SetRow>,
+    others: SortedMap<&'static str, u32>,
+    learned: SortedMap<&'static str, u32>,
     packets: u64,
     flows: u64,
-    refused: BTreeMap<&'static str, u32>,
+    refused: SortedMap<&'static str, u32>,
 }
 
 impl Summary {
     /// A capture is at its end.
-    pub fn add_capture(&mut self, engine: &Engine, refused: &BTreeMap<&'static str, u32>) {
+    pub fn add_capture(&mut self, engine: &Engine, refused: &SortedMap<&'static str, u32>) {
         let counters = engine.counters();
         self.packets = self.packets.saturating_add(counters.packets.into());
         self.flows = self.flows.saturating_add(counters.flows.into());
@@ -59,22 +60,20 @@ impl Summary {
             ("of those contradicted later", counters.contradicted),
         ] {
             if count > 0 {
-                let sum = self.learned.entry(what).or_default();
-                *sum = sum.saturating_add(count);
+                self.learned.change(what, |sum| *sum = sum.saturating_add(count));
             }
         }
         for (error, count) in refused {
-            let sum = self.refused.entry(error).or_default();
-            *sum = sum.saturating_add(*count);
+            self.refused.change(error, |sum| *sum = sum.saturating_add(*count));
         }
     }
 
     /// A flow has ended.
     pub fn add_flow(&mut self, view: &View<'_>) {
         let name = view.protocol().map_or("Unknown", |protocol| protocol.name);
-        add(self.protocols.entry(name).or_default(), view);
+        self.protocols.change(name, |row| add(row, view));
         if let Some(app) = view.app() {
-            add(self.applications.entry(app.tag.to_owned()).or_default(), view);
+            self.applications.change(app.tag.to_owned(), |row| add(row, view));
         }
     }
 
@@ -88,19 +87,16 @@ impl Summary {
             _ => "",
         };
         let Some(spec) = effect.set().and_then(|set| engine.sets().get(set)) else {
-            let count = self.others.entry(what).or_default();
-            *count = count.saturating_add(1);
-            return;
+            return self.others.change(what, |count| *count = count.saturating_add(1));
         };
-        let row = self.sets.entry(spec.to_string()).or_default();
-        match effect {
+        self.sets.change(spec.to_string(), |row| match effect {
             Effect::Add { element, .. } => {
                 row.adds = row.adds.saturating_add(1);
                 row.members.insert(element.clone());
             }
             Effect::Refresh { .. } => row.refreshes = row.refreshes.saturating_add(1),
             _ => row.removes = row.removes.saturating_add(1),
-        }
+        });
     }
 
     /// Writes it.
@@ -148,7 +144,7 @@ fn add(row: &mut Row, view: &View<'_>) {
 }
 
 /// Most flows first.
-fn rows<K: AsRef<str> + Ord>(map: &BTreeMap<K, Row>) -> Vec<(&str, &Row)> {
+fn rows<K: AsRef<str> + Ord>(map: &SortedMap<K, Row>) -> Vec<(&str, &Row)> {
     let mut rows: Vec<(&str, &Row)> = map.iter().map(|(name, row)| (name.as_ref(), row)).collect();
     rows.sort_by_key(|(_, row)| std::cmp::Reverse(row.flows));
     rows

@@ -1,7 +1,6 @@
 //! From a JSON value to a checked configuration.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
@@ -15,6 +14,7 @@ use crate::net::Network;
 use crate::netlink::nftables::{FEED_PACKETS_MAX, Feed};
 use crate::policy::{Action, Policy, Vocabularies, schema};
 use crate::privacy::{Privacy, Treatment};
+use crate::sorted::SortedMap;
 use crate::spelling;
 use crate::swarm::Infer;
 use crate::target::{self, Context, LabelNames, Sets, Streams};
@@ -49,7 +49,8 @@ struct Check<'a> {
     values: &'a RefCell<Vec<json::Finding>>,
     found: Vec<Found>,
     config: Config,
-    targets: BTreeMap<&'a str, Slot>,
+    /// A few: each is written out by the owner.
+    targets: SortedMap<&'a str, Slot>,
 }
 
 /// Checks `root`, an object.
@@ -60,7 +61,7 @@ pub(super) fn check(root: &Value, catalogue: &Catalogue, lists: Lists) -> (Confi
         values: &values,
         found: Vec::new(),
         config: Config::default(),
-        targets: BTreeMap::new(),
+        targets: SortedMap::new(),
     };
     if let Some(object) = Object::read(root, "", &values) {
         check.read(&object);

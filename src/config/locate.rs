@@ -1,6 +1,6 @@
 //! Where in a JSON text the value of a pointer stands, for messages.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use crate::json::join;
 
@@ -138,7 +138,7 @@ impl<'t> Cursor<'t> {
         };
         self.bump();
         self.skip_space();
-        let mut seen = BTreeMap::new();
+        let mut seen = HashMap::new();
         let mut index = 0usize;
         while !matches!(self.peek(), None | Some('}' | ']')) {
             let inner = if closing == '}' {

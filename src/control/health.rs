@@ -1,11 +1,12 @@
 //! What the daemon knows of itself beside the engine: interfaces, rates, sets, errors. Plain data,
 //! so that answers are a function of it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::effect::SetId;
 use crate::interface::Role;
+use crate::sorted::SortedMap;
 use crate::target::Standing;
 use crate::time::Timestamp;
 
@@ -47,7 +48,7 @@ pub struct Health<'a> {
     /// How much memory and processor time the process has taken.
     pub usage: Usage,
     /// Sets by their numbers.
-    pub sets: BTreeMap<SetId, SetHealth>,
+    pub sets: SortedMap<SetId, SetHealth>,
     /// The kernel keeps sets for us.
     pub has_netfilter: bool,
     /// Changes that the kernel refused; wraps.

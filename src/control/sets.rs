@@ -1,7 +1,5 @@
 //! Sets with their counts, and the members of one.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::health::Health;
@@ -11,6 +9,7 @@ use super::unix_ms;
 use crate::effect::SetId;
 use crate::engine::{Engine, Stay};
 use crate::json::object;
+use crate::sorted::SortedMap;
 use crate::target::{Home, SetSpec, Standing};
 use crate::time::Timestamp;
 
@@ -63,10 +62,9 @@ fn named(engine: &Engine, name: &str) -> Result<Vec<SetId>, Refusal> {
 
 /// Every set that the present configuration fills.
 pub(super) fn all(engine: &Engine, health: &Health<'_>) -> Vec<Value> {
-    let mut counts: BTreeMap<SetId, u32> = BTreeMap::new();
+    let mut counts: SortedMap<SetId, u32> = SortedMap::new();
     for live in engine.elements().iter() {
-        let count = counts.entry(live.set).or_default();
-        *count = count.saturating_add(1);
+        counts.change(live.set, |count| *count = count.saturating_add(1));
     }
     let specs = engine.live_sets().iter().filter_map(|id| Some((*id, engine.sets().get(*id)?)));
     let rows = specs.map(|(id, spec)| {

@@ -18,6 +18,7 @@ use crate::interface::Role;
 use crate::policy::View;
 use crate::privacy;
 use crate::record;
+use crate::sys;
 use crate::time::Timestamp;
 
 /// Places of the flow table that are looked at in a round: all of a table of the default size.
@@ -226,7 +227,7 @@ impl Teller {
             "timestamp": unix_ms(engine, now) / 1000,
             "uptime": now.since(started).as_secs(),
             "update_interval": wanted.status_interval.as_secs(),
-            "cpu_cores": std::thread::available_parallelism().map_or(1, usize::from),
+            "cpu_cores": sys::cores(),
             "cpu_user": usage.cpu_centis.saturating_sub(usage.system_centis) / 100,
             "cpu_system": usage.system_centis / 100,
             "flow_count": live,

@@ -1,6 +1,5 @@
 //! Answers of an engine that was fed a few packets.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use crate::flow::Locality;
 use crate::interface::{Interface, Role};
 use crate::lists::Lists;
 use crate::net::{Mac, Transport};
+use crate::sorted::SortedMap;
 use crate::target::Standing;
 use crate::wire::Packet;
 
@@ -71,7 +71,7 @@ fn ask(engine: &Engine, now: Timestamp, request: Value) -> Value {
     let findings = Findings { lines: vec![(false, "a doubt".to_owned())], failed: false };
     let refused = vec![("Add Some(4352)".to_owned(), 2)];
     let set = SetHealth { standing: Standing::Ready, refused };
-    let sets: BTreeMap<_, _> = engine.live_sets().iter().map(|id| (*id, set.clone())).collect();
+    let sets: SortedMap<_, _> = engine.live_sets().iter().map(|id| (*id, set.clone())).collect();
     let health = Health {
         started: secs(1),
         pid: 7,

@@ -1,7 +1,7 @@
 //! Volumes since the start: who and what has how much of the traffic.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde_json::Value;
 
@@ -11,6 +11,7 @@ use crate::engine::{By, Engine, Share, Volume};
 use crate::json::object;
 use crate::net::Mac;
 use crate::policy::protocols;
+use crate::sorted::SortedMap;
 
 pub(super) fn answer(engine: &Engine, by: TopBy, client: Option<Client>, limit: usize) -> Value {
     let (rows, total) = largest(engine, by, client, limit);
@@ -49,13 +50,13 @@ pub(super) fn largest(
             shares.iter().map(|(share, v)| (name_of(engine, by, share), share, *v)).collect()
         }
         TopBy::Category => {
-            let mut sums: BTreeMap<&str, Volume> = BTreeMap::new();
+            let mut sums: SortedMap<&str, Volume> = SortedMap::new();
             for (share, volume) in shares(By::Application).iter() {
                 let category = match share {
                     Share::Number(number) => category_of(engine, number),
                     _ => "unclassified",
                 };
-                sums.entry(category).or_default().add(volume);
+                sums.change(category, |sum| sum.add(volume));
             }
             sums.into_iter().map(|(tag, v)| (tag.to_owned(), Share::Rest, v)).collect()
         }

@@ -1,12 +1,12 @@
 //! Answers that say no more of people than records do, where the configuration wants it so.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
 use crate::engine::Engine;
 use crate::privacy::{self, Privacy, Treatment};
+use crate::sorted::SortedSet;
 
 /// Keys whose texts are names of hosts.
 const HOSTS: &[&str] = &["host", "host_server_name", "dns_host_name", "client_sni"];
@@ -17,12 +17,13 @@ pub(super) fn veil(answer: &mut Value, engine: &Engine) {
     if !privacy.answers {
         return;
     }
-    let mut hosts = BTreeSet::new();
+    // Each is looked for in every text of the answer, in order: finding its place is the least of it.
+    let mut hosts = SortedSet::new();
     names(answer, &mut hosts);
     hide(answer, privacy, &hosts, &|addr| engine.locality().is_local(addr));
 }
 
-fn names(value: &Value, found: &mut BTreeSet<String>) {
+fn names(value: &Value, found: &mut SortedSet<String>) {
     match value {
         Value::Object(fields) => fields.iter().for_each(|(key, value)| match value {
             Value::String(name) if HOSTS.contains(&key.as_str()) => {
@@ -38,7 +39,7 @@ fn names(value: &Value, found: &mut BTreeSet<String>) {
 fn hide(
     value: &mut Value,
     privacy: Privacy,
-    hosts: &BTreeSet<String>,
+    hosts: &SortedSet<String>,
     is_client: &dyn Fn(IpAddr) -> bool,
 ) {
     match value {

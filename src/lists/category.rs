@@ -9,7 +9,6 @@
 //! while loading grows by no more, for files are read line by line. A reload has old and new lists
 //! at once for a moment.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -25,6 +24,7 @@ use crate::app::{APPLICATION_CATEGORIES, Category};
 use crate::criteria::PATTERN_BYTES_MAX;
 use crate::json::Severity;
 use crate::net::Network;
+use crate::sorted::SortedMap;
 use crate::spelling;
 
 /// Patterns of all lists together. Each is searched in the host of every flow, once: 64 of them
@@ -58,7 +58,7 @@ impl CategoryLists {
         let own = own_categories(&sources);
         let mut loader = Loader {
             lists: CategoryLists { own, ..CategoryLists::default() },
-            numbers: BTreeMap::new(),
+            numbers: SortedMap::new(),
             networks: Vec::new(),
             told: Vec::new(),
         };
@@ -159,7 +159,7 @@ fn own_categories(sources: &[Source]) -> Vec<(Box<str>, u16)> {
 struct Loader {
     lists: CategoryLists,
     /// Positions of the sets of categories.
-    numbers: BTreeMap<Box<[u16]>, u16>,
+    numbers: SortedMap<Box<[u16]>, u16>,
     networks: Vec<(Network, u16)>,
     /// New categories that were told.
     told: Vec<u16>,

@@ -1,6 +1,5 @@
 //! Address groups: files `NN-TAG.conf` with one IP address, network or MAC address a line.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,13 +9,14 @@ use super::line::without_remark;
 use crate::criteria::Group;
 use crate::json::Severity;
 use crate::net::{AddressError, Mac, Network};
+use crate::sorted::SortedMap;
 
 /// Members of all groups together: each costs up to 34 bytes, so 2.2 MB at most.
 pub const MEMBERS_MAX: usize = 65_536;
 
 /// Address groups by tag. Their members are shared with the criteria that name them.
 #[derive(Debug, Default)]
-pub struct Groups(BTreeMap<String, Arc<Group>>);
+pub struct Groups(SortedMap<String, Arc<Group>>);
 
 impl FromIterator<(String, Arc<Group>)> for Groups {
     fn from_iter<I: IntoIterator<Item = (String, Arc<Group>)>>(groups: I) -> Self {
@@ -27,10 +27,11 @@ impl FromIterator<(String, Arc<Group>)> for Groups {
 impl Groups {
     /// Reads every group of a folder.
     pub fn load(dir: &Path, findings: &mut Vec<Finding>) -> Self {
-        let mut members: BTreeMap<String, (Vec<Network>, Vec<Mac>)> = BTreeMap::new();
+        let mut members: SortedMap<String, (Vec<Network>, Vec<Mac>)> = SortedMap::new();
         let mut room = MEMBERS_MAX;
         for source in sources(dir, "10-kids.conf", findings) {
-            let (networks, macs) = members.entry(source.tag).or_default();
+            members.change(source.tag.clone(), |_| {});
+            let Some((networks, macs)) = members.get_mut(&source.tag) else { continue };
             let mut report = Report::new(&source.path, Severity::Error, findings);
             let mut lines = match Lines::open(&source.path) {
                 Ok(lines) => lines,

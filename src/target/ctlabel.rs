@@ -3,7 +3,6 @@
 //! Names stand in a file with lines `BIT NAME`, which `iptables` and `nft` read too.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
@@ -15,6 +14,7 @@ use super::set::Sets;
 use super::{Context, Kind, Target, Want};
 use crate::effect::Hit;
 use crate::json::{self, Object, Severity};
+use crate::sorted::SortedMap;
 use crate::spelling;
 
 /// The kind.
@@ -27,8 +27,8 @@ const FILES: [&str; 2] = ["/etc/xtables/connlabel.conf", "/etc/connlabel.conf"];
 /// Longest label file read, in bytes: 128 lines take no more.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
-/// Names of labels, with their bits.
-type Names = BTreeMap<String, u8>;
+/// Names of labels, with their bits. A file is bounded, the owner's, and read once.
+type Names = SortedMap<String, u8>;
 
 /// Names of labels, read when the first is asked for.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl LabelNames {
                 {
                     for (bit, name) in text.lines().filter_map(line) {
                         if bit <= self.most {
-                            names.entry(name.to_owned()).or_insert(bit);
+                            names.insert_new(name.to_owned(), || bit);
                         }
                     }
                 }

@@ -1,7 +1,6 @@
 //! From sections to a setup: globals first, then what rules name, then the rules.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 
 use super::Context;
 use super::finding::{Finding, Problem};
@@ -17,6 +16,7 @@ use crate::json::Severity;
 use crate::net::Network;
 use crate::netlink::nftables::FEED_PACKETS_MAX;
 use crate::policy::DAYS;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::zone::Zone;
 
 /// Types of sections.
@@ -37,7 +37,7 @@ const LOG_LIMIT_DEFAULT: &str = "10/minute";
 /// What rules name: `None` stands for a section that was refused.
 #[derive(Debug)]
 pub(super) struct Named<T> {
-    numbers: BTreeMap<String, Option<usize>>,
+    numbers: SortedMap<String, Option<usize>>,
     all: Vec<T>,
 }
 
@@ -95,7 +95,7 @@ fn check_all(
     }
 
     let mut interfaces: Vec<(String, Role, Option<u32>)> = Vec::new();
-    let mut devices = BTreeMap::new();
+    let mut devices = SortedMap::new();
     for reader in of("interface") {
         if let Ok((name, device, role, feed, enabled)) = interface(&reader, context) {
             devices.insert(name, device.clone());
@@ -123,7 +123,7 @@ fn check_all(
         context,
     };
     let mut rules = Vec::new();
-    let (mut names, mut ids) = (BTreeSet::new(), BTreeSet::new());
+    let (mut names, mut ids) = (SortedSet::new(), SortedSet::new());
     for (number, reader) in of("rule").enumerate() {
         if let Ok(mut rule) = rule::read(&reader, number, &mut known) {
             rule.name = unique(&rule.name, " ", &mut names);
@@ -136,7 +136,7 @@ fn check_all(
 }
 
 /// With a number behind it, if others are called so.
-fn unique(name: &str, between: &str, taken: &mut BTreeSet<String>) -> String {
+fn unique(name: &str, between: &str, taken: &mut SortedSet<String>) -> String {
     let numbered = (2_u32..).map(|number| format!("{name}{between}{number}"));
     let mut names = std::iter::once(name.to_owned()).chain(numbered);
     let name = names.find(|name| !taken.contains(name)).unwrap_or_default();
@@ -329,7 +329,7 @@ fn groups<'r>(readers: impl Iterator<Item = Reader<'r>>, context: &Context<'_>) 
 }
 
 fn schedules<'r>(readers: impl Iterator<Item = Reader<'r>>) -> Named<Schedule> {
-    let mut named = Named { numbers: BTreeMap::new(), all: Vec::new() };
+    let mut named = Named { numbers: SortedMap::new(), all: Vec::new() };
     for reader in readers {
         let text = reader.text("name");
         let Some(name) = text.map(|text| text.text.as_str()).or(reader.own_name()) else {
@@ -341,7 +341,7 @@ fn schedules<'r>(readers: impl Iterator<Item = Reader<'r>>) -> Named<Schedule> {
                 named.add(name, schedule);
             }
             Err(Refused) => {
-                named.numbers.entry(name.to_owned()).or_insert(None);
+                named.numbers.insert_new(name.to_owned(), || None);
             }
         }
         reader.unknown();
@@ -420,7 +420,7 @@ fn exemption(
 }
 
 fn own_sets<'r>(readers: impl Iterator<Item = Reader<'r>>, globals: &Globals) -> Named<OwnSet> {
-    let mut named = Named { numbers: BTreeMap::new(), all: Vec::new() };
+    let mut named = Named { numbers: SortedMap::new(), all: Vec::new() };
     for reader in readers {
         let text = reader.text("name").cloned();
         let own = reader.own_name().map(|name| Text { text: name.to_owned(), line: reader.line() });
@@ -438,7 +438,7 @@ fn own_sets<'r>(readers: impl Iterator<Item = Reader<'r>>, globals: &Globals) ->
                 named.add(&name.text, set);
             }
             Err(Refused) => {
-                named.numbers.entry(name.text).or_insert(None);
+                named.numbers.insert_new(name.text, || None);
             }
         }
     }

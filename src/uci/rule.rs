@@ -1,7 +1,5 @@
 //! One rule: what happens to the flows it is about.
 
-use std::collections::BTreeMap;
-
 use super::Context;
 use super::check::{Named, is_set_name};
 use super::model::{Class, Globals, Mark, OwnSet, Rule, Verdict};
@@ -9,6 +7,7 @@ use super::section::{Reader, Refused};
 use super::syntax::Text;
 use super::what::{self, Groups};
 use crate::json::Severity;
+use crate::sorted::SortedMap;
 
 /// Words of `action`.
 const ACTIONS: &[(&str, Option<Verdict>)] =
@@ -23,8 +22,8 @@ pub(super) struct Known<'a> {
     pub globals: &'a Globals,
     pub groups: &'a Groups,
     /// `None`: a section that was refused.
-    pub schedules: &'a BTreeMap<String, Option<usize>>,
-    pub interfaces: &'a BTreeMap<String, String>,
+    pub schedules: &'a SortedMap<String, Option<usize>>,
+    pub interfaces: &'a SortedMap<String, String>,
     /// Sets by the name that rules use, and all of them.
     pub sets: &'a mut Named<OwnSet>,
     pub context: &'a Context<'a>,

@@ -1,8 +1,6 @@
 //! Which flows a section is about: applications, protocols, categories, own criteria on one side,
 //! devices and groups on the other.
 
-use std::collections::BTreeMap;
-
 use super::Context;
 use super::finding::Problem;
 use super::section::{Reader, Refused};
@@ -11,6 +9,7 @@ use crate::criteria::{self, Compiled, Names, Vocabulary};
 use crate::json::Severity;
 use crate::net::{Mac, Network};
 use crate::policy::{Vocabularies, protocols, schema};
+use crate::sorted::SortedMap;
 use crate::spelling::Nearest;
 
 /// Someone on the LAN.
@@ -25,7 +24,7 @@ pub(super) enum Member {
 }
 
 /// The groups of a file, by name. `None`: one that was refused.
-pub(super) type Groups = BTreeMap<String, Option<Vec<Member>>>;
+pub(super) type Groups = SortedMap<String, Option<Vec<Member>>>;
 
 impl Member {
     /// A test of the LAN's end.

@@ -2,7 +2,7 @@
 //! so that nobody can tell what it matched, shows that it goes on, its element's clock is wound
 //! again. Of the others the kernel's clock takes care.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
@@ -11,6 +11,7 @@ use super::leftovers::{Leftover, MEMBERS_MAX, each_member};
 use super::{Keeper, State, ipset, nft};
 use crate::effect::{Hit, Live, SetId};
 use crate::netlink::{Client, Error};
+use crate::sorted::SortedMap;
 use crate::target::set::{Home, SetSpec, Sets};
 use crate::time::Timestamp;
 
@@ -29,7 +30,7 @@ struct Heirloom {
 /// All of them, by set. Empty once the clocks of all have run out.
 #[derive(Debug, Default)]
 pub(super) struct Inherited {
-    sets: BTreeMap<SetId, HashMap<Leftover, Heirloom, RandomState>>,
+    sets: SortedMap<SetId, HashMap<Leftover, Heirloom, RandomState>>,
     due: Option<Timestamp>,
     /// Elements that were taken out at the start because the configuration wants it; wraps.
     flushed: u32,
@@ -87,7 +88,7 @@ impl Keeper {
     ) {
         let is_first = self.inherited.due.is_none();
         let mut shortest = INTERVAL_MOST;
-        for (id, found) in &mut self.inherited.sets {
+        for (id, found) in self.inherited.sets.iter_mut() {
             let Some(spec) = sets.get(*id) else { continue };
             // Looked at four times in the life of an element, so that none is missed.
             shortest = shortest.min(spec.timeout.unwrap_or(INTERVAL_MOST) / 4);
@@ -102,7 +103,7 @@ impl Keeper {
         self.inherited.due = Some(now.after(shortest));
         let mut inherited = std::mem::take(&mut self.inherited);
         for (hit, last_seen) in strangers {
-            for (id, found) in &mut inherited.sets {
+            for (id, found) in inherited.sets.iter_mut() {
                 let Some(spec) = sets.get(*id) else { continue };
                 let (Some(&State::Ready(kept)), Some(timeout)) =
                     (self.states.get(id), spec.timeout)

@@ -1,12 +1,13 @@
 //! Elements without a clock that an earlier run, ended by force, left in sets that nfa manages: no
 //! kernel ever takes them out. What no flow has claimed after a while goes.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{Keeper, State, ipset, nft};
 use crate::effect::{Element, Live, SetId};
 use crate::netlink::{Client, Error, ipset as kernel_ipset, nftables};
+use crate::sorted::SortedMap;
 use crate::target::set::{Home, SetSpec, Sets};
 use crate::time::Timestamp;
 
@@ -56,7 +57,7 @@ pub(super) fn each_member(
 /// What was found in sets when they were taken over, by set, and when it goes: none until the
 /// first look.
 #[derive(Debug, Default)]
-pub(super) struct Leftovers(BTreeMap<SetId, (Option<Timestamp>, Vec<Leftover>)>);
+pub(super) struct Leftovers(SortedMap<SetId, (Option<Timestamp>, Vec<Leftover>)>);
 
 impl Leftovers {
     /// Reads what is in a set that this run has not filled yet.
@@ -84,7 +85,7 @@ impl Leftovers {
         let is_due = |_: &SetId, (due, _): &mut (Option<Timestamp>, Vec<Leftover>)| {
             *due.get_or_insert_with(|| now.after(GRACE)) <= now
         };
-        self.0.extract_if(.., is_due).map(|(id, (_, found))| (id, found)).collect()
+        self.0.extract_if(is_due).map(|(id, (_, found))| (id, found)).collect()
     }
 
     /// A set is kept no more.

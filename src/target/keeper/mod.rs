@@ -13,7 +13,6 @@ mod restore;
 mod search;
 mod tally;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsRawFd, RawFd};
 
 use super::adopt::Found;
@@ -21,6 +20,7 @@ use super::set::{Home, SetSpec, Sets};
 use crate::effect::{Accounts, Effect, FiveTuple, Live, SetId, Tracked};
 use crate::netlink::nftables::Feed;
 use crate::netlink::{Batch, Cause, Client, Error, Failure, ipset as kernel_ipset};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Timestamp;
 use conntrack::Connections;
 use feed::Feeds;
@@ -77,7 +77,7 @@ pub enum Standing {
 pub struct Keeper {
     client: Client,
     batch: Batch,
-    states: BTreeMap<SetId, State>,
+    states: SortedMap<SetId, State>,
     watch: Watch,
     connections: Connections,
     newcomers: Newcomers,
@@ -90,7 +90,7 @@ pub struct Keeper {
     overruns: u32,
     feeds: Feeds,
     /// Sets of which a change was lost on the way.
-    doubted: BTreeSet<SetId>,
+    doubted: SortedSet<SetId>,
 }
 
 impl Keeper {
@@ -102,7 +102,7 @@ impl Keeper {
         Ok(Keeper {
             client: Client::open()?,
             batch: Batch::new(),
-            states: BTreeMap::new(),
+            states: SortedMap::new(),
             watch: Watch::default(),
             connections: Connections::default(),
             newcomers: Newcomers::default(),
@@ -113,7 +113,7 @@ impl Keeper {
             search: Search::default(),
             overruns: 0,
             feeds: Feeds::default(),
-            doubted: BTreeSet::new(),
+            doubted: SortedSet::new(),
         })
     }
 

@@ -1,6 +1,5 @@
 //! Sets of nftables: made, found, filled; and what others do to them, as the kernel tells it.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Kept, State};
@@ -9,6 +8,7 @@ use crate::netlink::nftables::{
     self, Event, Field, Interface, Key, SetInfo, SetName, SetShape, Table, Value,
 };
 use crate::netlink::{Batch, Cause, Client, Error};
+use crate::sorted::SortedSet;
 use crate::target::nftset::TABLE_DEFAULT;
 use crate::target::set::{Dimension, Family, Home, SetSpec, Sets};
 use crate::time::Timestamp;
@@ -23,7 +23,7 @@ const RECONCILE_INTERVAL: Duration = Duration::from_secs(30);
 pub(super) struct Watch {
     client: Option<Client>,
     /// Sets that may lack elements.
-    lost: BTreeSet<SetId>,
+    lost: SortedSet<SetId>,
     /// Something has changed since sets that are not there were looked for.
     changed: bool,
     /// A set may have come or gone.
@@ -74,7 +74,7 @@ impl Watch {
                     Home::Ipset => false,
                 })
             });
-            self.lost.extend(ours);
+            self.lost.extend(ours.copied());
         };
         let result = nftables::events(client, own, |event| match event {
             Event::RuleDeleted(table) => feeds_doubted |= table.name == nftables::FEED_TABLE,
@@ -128,14 +128,14 @@ impl Watch {
         let generation = nftables::generation(client)?;
         // An event may be on its way: what is new then is no more than one needless look.
         if self.seen.replace(generation) != Some(generation) {
-            self.lost.extend(kept);
+            self.lost.extend(kept.iter().copied());
             (self.turnover, self.feeds_doubted) = (true, true);
         }
         Ok(())
     }
 
     /// The sets to be looked at, which then are forgotten.
-    pub fn take_lost(&mut self) -> BTreeSet<SetId> {
+    pub fn take_lost(&mut self) -> SortedSet<SetId> {
         std::mem::take(&mut self.lost)
     }
 

@@ -1,10 +1,9 @@
 //! Puts back what others took out of the sets that are kept.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{CONNECTIONS, Keeper, Kept, NO_SET, State, add, ipset, nft};
 use crate::effect::{Live, SetId};
 use crate::netlink::{Batch, Error, ipset as kernel_ipset};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::target::set::{Home, SetSpec, Sets};
 use crate::time::Timestamp;
 
@@ -46,11 +45,11 @@ impl Keeper {
         }
         let mut lost = self.watch.take_lost();
         // Not at once: what failed for want of memory is not to be tried as fast as it fails.
-        lost.append(&mut self.doubted);
+        lost.extend(std::mem::take(&mut self.doubted));
         if self.watch.take_changed() {
             let not_ready =
                 |id: &&SetId| !matches!(self.states.get(id), Some(State::Ready(_)) | None);
-            lost.extend(kept.iter().filter(not_ready));
+            lost.extend(kept.iter().filter(not_ready).copied());
         }
         self.put_back_nft(sets, &lost, elements, now, &mut tell);
     }
@@ -75,7 +74,7 @@ impl Keeper {
     fn put_back_nft<'e>(
         &mut self,
         sets: &Sets,
-        lost: &BTreeSet<SetId>,
+        lost: &SortedSet<SetId>,
         elements: impl Iterator<Item = Live<'e>> + Clone,
         now: Timestamp,
         tell: &mut dyn FnMut(String),
@@ -140,10 +139,9 @@ impl Keeper {
             self.read_ipsets();
             return;
         }
-        let mut wanted: BTreeMap<SetId, u32> = BTreeMap::new();
+        let mut wanted: SortedMap<SetId, u32> = SortedMap::new();
         for live in elements.clone() {
-            let count = wanted.entry(live.set).or_default();
-            *count = count.saturating_add(1);
+            wanted.change(live.set, |count| *count = count.saturating_add(1));
         }
         let headers = match kernel_ipset::headers(&mut self.client) {
             Ok(headers) => {

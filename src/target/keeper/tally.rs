@@ -1,9 +1,9 @@
 //! Failures: counted by what failed and why, told once, then summed up every minute.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::netlink::Error;
+use crate::sorted::SortedMap;
 use crate::time::Timestamp;
 
 /// How often the errors of one kind that went on are told again.
@@ -20,7 +20,7 @@ struct Tally {
 /// Failures by subject (a set's number, or what else the caller numbers), operation and error.
 #[derive(Debug, Default)]
 pub(super) struct Tallies {
-    kinds: BTreeMap<(u32, String), Tally>,
+    kinds: SortedMap<(u32, String), Tally>,
     /// Of subjects that have gone.
     gone: u32,
 }
@@ -46,14 +46,14 @@ impl Tallies {
 
     /// What failed of one subject, in words, and how often.
     pub fn of(&self, subject: u32) -> impl Iterator<Item = (&str, u32)> {
-        let kinds = self.kinds.range((subject, String::new())..);
+        let kinds = self.kinds.from(&(subject, String::new()));
         let own = kinds.take_while(move |((of, _), _)| *of == subject);
         own.map(|((_, error), tally)| (error.as_str(), tally.count))
     }
 
     /// Tells how often errors that were told once have gone on.
     pub fn summarize(&mut self, now: Timestamp, mut tell: impl FnMut(String)) {
-        for ((_, error), tally) in &mut self.kinds {
+        for ((_, error), tally) in self.kinds.iter_mut() {
             let more = tally.count.wrapping_sub(tally.told);
             if more > 0 && now.since(tally.told_at) >= SUMMARY_INTERVAL {
                 tell(format!("{more} more failures like: {error}"));

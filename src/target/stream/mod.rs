@@ -5,7 +5,6 @@ mod socket;
 mod stamp;
 mod syslog;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::effect::{Effect, StreamId};
+use crate::sorted::SortedMap;
 use crate::sys::PollFd;
 use crate::time::Timestamp;
 use file::LogFile;
@@ -106,7 +106,7 @@ enum Output {
 /// Writes records to their streams and never waits for anybody.
 #[derive(Debug, Default)]
 pub struct Recorder {
-    outputs: BTreeMap<StreamId, Output>,
+    outputs: SortedMap<StreamId, Output>,
 }
 
 impl Recorder {
@@ -119,11 +119,11 @@ impl Recorder {
         clock: Clock,
         mut tell: impl FnMut(String),
     ) {
-        let unwanted = self.outputs.extract_if(.., |id, _| !live.contains(id));
+        let unwanted = self.outputs.extract_if(|id, _| !live.contains(id));
         unwanted.for_each(|(_, output)| close(output, clock, &mut tell));
         for &id in live {
             let Some(spec) = streams.get(id) else { continue };
-            self.outputs.entry(id).or_insert_with(|| match spec {
+            self.outputs.insert_new(id, || match spec {
                 StreamSpec::File { folder, prefix, suffix, interval } => Output::File(
                     LogFile::new(folder.clone(), prefix.clone(), suffix.clone(), *interval),
                 ),
@@ -203,7 +203,7 @@ impl Recorder {
     /// Writes what is left and closes all.
     pub fn close(&mut self, clock: Clock, mut tell: impl FnMut(String)) {
         let outputs = std::mem::take(&mut self.outputs);
-        outputs.into_values().for_each(|output| close(output, clock, &mut tell));
+        outputs.into_iter().for_each(|(_, output)| close(output, clock, &mut tell));
     }
 }
 
