@@ -379,6 +379,14 @@ pub fn effective_uid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// Processors that are switched on. Unlike `std::thread::available_parallelism` not those that a
+/// control group leaves us: that reads files, in 2.3 kB of code.
+pub fn processors() -> usize {
+    // SAFETY: sysconf takes a number and changes nothing.
+    let count = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+    usize::try_from(count).unwrap_or(1).max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
