@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::spelling;
 
-pub use write::{ToJson, object, put};
+pub use write::{Shown, ToJson, insert, list, object, put};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -194,8 +194,9 @@ impl<'a> Object<'a> {
         let text = self.text(key)?;
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
         if found.is_none() {
-            let words: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-            self.unexpected(key, words.join(" or "), &format!("\"{text}\""));
+            let mut expected = String::new();
+            words.iter().for_each(|(word, _)| add_word(&mut expected, word));
+            self.unexpected(key, expected, &format!("\"{text}\""));
         }
         found
     }
@@ -316,6 +317,12 @@ impl<'a> Object<'a> {
         self.report(Severity::Error, path, problem);
         None
     }
+}
+
+/// Adds a word to a list of those that are expected: `"a" or "b"`.
+pub fn add_word(list: &mut String, word: &str) {
+    let between = if list.is_empty() { "" } else { " or " };
+    list.extend([between, "\"", word, "\""]);
 }
 
 /// A JSON pointer one key deeper (RFC 6901 section 3).

@@ -1,10 +1,10 @@
 //! Flows as JSON objects (spec section 3.1), for `nfa replay`, logs and sinks.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::facts::{Detail, Facts};
 use crate::flow::OtherType;
-use crate::json::{object, put};
+use crate::json::{Shown, insert, list, object, put};
 use crate::policy::{self, View};
 use crate::sorted::SortedSet;
 
@@ -21,15 +21,15 @@ pub fn flow(view: &View<'_>) -> Value {
     put(&mut record, "ip_protocol", &flow.key.transport().number());
     put(&mut record, "ip_dscp", &flow.dscp);
     put(&mut record, "vlan_id", &flow.vlan.unwrap_or(0));
-    put(&mut record, "local_ip", &local.addr.to_string());
+    put(&mut record, "local_ip", &Shown(local.addr));
     put(&mut record, "local_port", &view.ports().map_or(0, |_| local.port));
-    put(&mut record, "other_ip", &other.addr.to_string());
+    put(&mut record, "other_ip", &Shown(other.addr));
     put(&mut record, "other_port", &view.ports().map_or(0, |_| other.port));
     if let Some(mac) = flow.local_mac() {
-        put(&mut record, "local_mac", &mac.to_string());
+        put(&mut record, "local_mac", &Shown(mac));
     }
     if let Some(mac) = flow.other_mac() {
-        put(&mut record, "other_mac", &mac.to_string());
+        put(&mut record, "other_mac", &Shown(mac));
     }
     put(&mut record, "other_type", &flow.sides.other_type.name());
     if flow.sides.other_type != OtherType::Unknown {
@@ -79,9 +79,9 @@ pub fn flow(view: &View<'_>) -> Value {
         let conntrack = object! {
             "id": tracked.id,
             "mark": tracked.mark,
-            "reply_src_ip": source.addr.to_string(),
+            "reply_src_ip": Shown(source.addr),
             "reply_src_port": source.port,
-            "reply_dst_ip": destination.addr.to_string(),
+            "reply_dst_ip": Shown(destination.addr),
             "reply_dst_port": destination.port,
         };
         put(&mut record, "conntrack", &conntrack);
@@ -122,12 +122,11 @@ fn categories(view: &View<'_>) -> Value {
         ("local_network", of_addr(view.flow.local().addr)),
         ("other_network", of_addr(view.flow.other().addr)),
     ] {
-        if let Value::Object(record) = &mut record
-            && !found.is_empty()
-        {
-            let tags = found.iter().filter_map(|id| view.lists.categories.tag(*id)).collect();
-            record.insert(key.to_owned(), tags);
-            record.insert(format!("{key}_id"), found.into_iter().collect());
+        if !found.is_empty() {
+            let tags = found.iter().filter_map(|id| view.lists.categories.tag(*id));
+            insert(&mut record, key, &list(tags.map(Value::from)));
+            let ids = found.iter().map(|id| Value::from(*id));
+            insert(&mut record, &format!("{key}_id"), &list(ids));
         }
     }
     record
@@ -143,7 +142,9 @@ fn details(facts: &Facts, record: &mut Map<String, Value>) {
                 ("ssl", "encrypted_ch_version", format!("{version:#06x}").into())
             }
             Detail::TlsAlpn(list) => ("ssl", "alpn", list.split(',').collect()),
-            Detail::TlsAlpnServer(name) => ("ssl", "alpn_server", json!([&**name])),
+            Detail::TlsAlpnServer(name) => {
+                ("ssl", "alpn_server", list([Value::from(&**name)].into_iter()))
+            }
             Detail::TlsJa4(print) => ("ssl", "client_ja4", (**print).into()),
             Detail::TlsServerCn(name) => ("ssl", "server_cn", (**name).into()),
             Detail::TlsServerNames(names) => ("ssl", "server_names", names.split(',').collect()),

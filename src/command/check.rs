@@ -16,14 +16,14 @@ pub static CHECK: Command = Command {
 };
 
 /// Findings go to standard output: they are what was asked for.
-fn run(options: Options) -> Result<Outcome, Failure> {
+fn run(options: &Options) -> Result<Outcome, Failure> {
     options.no_arguments("check")?;
     let Some(path) = &options.config else {
         return Err(UsageError::Needs { command: "check", what: "--config FILE" }.into());
     };
     let mut out = std::io::stdout().lock();
     let mut lines = Vec::new();
-    let catalogue = super::load_catalogue(&options, |line| lines.push(format!("warning: {line}")));
+    let catalogue = super::load_catalogue(options, |line| lines.push(format!("warning: {line}")));
     let (mut errors, mut warnings) = (0u32, lines.len());
     let config = super::load_config(path, &catalogue, |severity, line| {
         match severity {

@@ -62,9 +62,9 @@ impl Finding {
     }
 }
 
-fn run(options: Options) -> Result<Outcome, Failure> {
+fn run(options: &Options) -> Result<Outcome, Failure> {
     options.no_arguments("doctor")?;
-    let findings = examine(&options);
+    let findings = examine(options);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if options.json {
         writeln!(out, "{}", as_json(&findings))?;

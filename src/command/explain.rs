@@ -23,7 +23,7 @@ pub static EXPLAIN: Command = Command {
     run,
 };
 
-fn run(options: Options) -> Result<Outcome, Failure> {
+fn run(options: &Options) -> Result<Outcome, Failure> {
     let needs = |what| Failure::from(UsageError::Needs { command: "explain", what });
     if options.config.is_none() {
         return Err(needs("--config FILE"));
@@ -32,12 +32,12 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         return Err(needs("a capture, or --flow 'tcp 192.168.1.10:40000 203.0.113.9:443'"));
     }
     if !options.flows.is_empty() {
-        let outcome = explain_told(&options)?;
+        let outcome = explain_told(options)?;
         if options.arguments.is_empty() {
             return Ok(outcome);
         }
     }
-    replay::replay(&options, Some(tell_ended))
+    replay::replay(options, Some(tell_ended))
 }
 
 /// The flows that the command line describes.

@@ -52,7 +52,7 @@ struct Table {
     rows: Vec<Vec<Value>>,
 }
 
-fn fields(options: Options) -> Result<Outcome, Failure> {
+fn fields(options: &Options) -> Result<Outcome, Failure> {
     let row = |field: &nfa::criteria::Field| {
         vec![
             field.name.into(),
@@ -67,7 +67,7 @@ fn fields(options: Options) -> Result<Outcome, Failure> {
         columns: &["field", "type", "available", "aliases", "meaning"],
         rows: schema().fields().iter().map(row).collect(),
     };
-    table.show("fields", &options, None)
+    table.show("fields", options, None)
 }
 
 /// One word, the same for all fields that are compared alike.
@@ -85,7 +85,7 @@ fn type_of(kind: Kind) -> &'static str {
     }
 }
 
-fn list_protocols(options: Options) -> Result<Outcome, Failure> {
+fn list_protocols(options: &Options) -> Result<Outcome, Failure> {
     let mut known: Vec<_> = protocols().collect();
     known.sort_by_key(|protocol| protocol.id);
     known.dedup_by_key(|protocol| protocol.id);
@@ -97,10 +97,10 @@ fn list_protocols(options: Options) -> Result<Outcome, Failure> {
         columns: &["id", "protocol", "category"],
         rows: known.iter().map(row).collect(),
     };
-    table.show("protocols", &options, None)
+    table.show("protocols", options, None)
 }
 
-fn categories(options: Options) -> Result<Outcome, Failure> {
+fn categories(options: &Options) -> Result<Outcome, Failure> {
     let row = |of: &'static str| {
         move |category: &nfa::app::Category| {
             vec![category.id.into(), category.tag.into(), of.into()]
@@ -113,11 +113,11 @@ fn categories(options: Options) -> Result<Outcome, Failure> {
         columns: &["id", "category", "of"],
         rows: of_applications.chain(of_protocols).collect(),
     };
-    table.show("categories", &options, None)
+    table.show("categories", options, None)
 }
 
-fn apps(options: Options) -> Result<Outcome, Failure> {
-    let catalogue = super::load_catalogue(&options, |line| eprintln!("nfa: {line}"));
+fn apps(options: &Options) -> Result<Outcome, Failure> {
+    let catalogue = super::load_catalogue(options, |line| eprintln!("nfa: {line}"));
     let row = |app: nfa::app::App<'_>| {
         vec![app.id.into(), app.tag.into(), app.category.tag.into(), app.name.into()]
     };
@@ -126,7 +126,7 @@ fn apps(options: Options) -> Result<Outcome, Failure> {
     let table = Table { noun: "application", columns: &["id", "tag", "category", "name"], rows };
     let nearest = options.arguments.first().map(|wanted| wanted.to_string_lossy());
     let nearest = nearest.and_then(|wanted| super::nearest_app(&catalogue, &wanted));
-    table.show("apps", &options, nearest)
+    table.show("apps", options, nearest)
 }
 
 impl Table {

@@ -62,6 +62,12 @@ impl Log {
         }
     }
 
+    /// What writes the lines it is told. One type for all who call with it: each closure of its own
+    /// would make copies of all functions that take it.
+    pub fn at(&mut self, level: Level) -> impl FnMut(String) {
+        move |line| self.write(level, &line)
+    }
+
     /// Writes a line; control characters in it become spaces, so that what comes from the network
     /// cannot begin another line.
     pub fn write(&mut self, level: Level, line: &str) {

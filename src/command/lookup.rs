@@ -26,12 +26,12 @@ struct Found<'c> {
     entry: String,
 }
 
-fn run(options: Options) -> Result<Outcome, Failure> {
+fn run(options: &Options) -> Result<Outcome, Failure> {
     if options.arguments.is_empty() {
         let what = "a host name or an address";
         return Err(UsageError::Needs { command: "lookup", what }.into());
     }
-    let catalogue = super::load_catalogue(&options, |line| eprintln!("nfa: {line}"));
+    let catalogue = super::load_catalogue(options, |line| eprintln!("nfa: {line}"));
     let mut out = std::io::stdout().lock();
     let mut outcome = Outcome::Fine;
     for argument in &options.arguments {

@@ -32,7 +32,7 @@ fn flags() -> impl Iterator<Item = (&'static str, Option<&'static str>, &'static
     })
 }
 
-fn completion(options: Options) -> Result<Outcome, Failure> {
+fn completion(options: &Options) -> Result<Outcome, Failure> {
     let needs = UsageError::Needs { command: "completion", what: "a shell: bash, zsh or fish" };
     let Some(shell) = options.arguments.first() else { return Err(needs.into()) };
     let text = match shell.to_str() {
@@ -98,7 +98,7 @@ fn roff(text: &str) -> String {
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
 }
 
-fn man(options: Options) -> Result<Outcome, Failure> {
+fn man(options: &Options) -> Result<Outcome, Failure> {
     options.no_arguments("man")?;
     let mut page = format!(
         ".TH NFA 8 \"\" \"nfa {}\"\n.SH NAME\nnfa \\- names the traffic of a router's LAN and keeps \

@@ -49,9 +49,9 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-fn run(options: Options) -> Result<Outcome, Failure> {
+fn run(options: &Options) -> Result<Outcome, Failure> {
     options.no_arguments("metrics")?;
-    let status = match ask(&options, "status", &[]) {
+    let status = match ask(options, "status", &[]) {
         Ok(status) => status,
         Err(Failure::NoDaemon(message)) if !options.collectd => {
             // Whoever scrapes this wants to know that too.
@@ -62,7 +62,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         }
         Err(other) => return Err(other),
     };
-    let by = |by: &'static str| ask(&options, "top", &[("by", by.into()), ("limit", 500.into())]);
+    let by = |by: &'static str| ask(options, "top", &[("by", by.into()), ("limit", 500.into())]);
     let shares = [
         ("application", by("application")?),
         ("protocol", by("protocol")?),

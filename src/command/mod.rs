@@ -40,7 +40,7 @@ struct Command {
     name: &'static str,
     doc: &'static str,
     usage: &'static str,
-    run: fn(Options) -> Result<Outcome, Failure>,
+    run: fn(&Options) -> Result<Outcome, Failure>,
 }
 
 /// What the exit status means.
@@ -123,7 +123,7 @@ pub fn main() -> ExitCode {
                 .map(|()| Outcome::Fine)
                 .map_err(Failure::from)
         }
-        Ok(options) => run(options),
+        Ok(options) => run(&options),
     };
     match result {
         Ok(Outcome::Fine) | Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
@@ -143,7 +143,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(options: Options) -> Result<Outcome, Failure> {
+fn run(options: &Options) -> Result<Outcome, Failure> {
     let Some(name) = options.command.as_deref() else {
         return Err(UsageError::NoCommand.into());
     };

@@ -51,12 +51,12 @@ struct Replay<'o> {
     tell: Option<Tell>,
 }
 
-fn run(options: Options) -> Result<Outcome, Failure> {
+fn run(options: &Options) -> Result<Outcome, Failure> {
     if options.arguments.is_empty() {
         let what = "one or more captures; \"-\" is standard input";
         return Err(UsageError::Needs { command: "replay", what }.into());
     }
-    replay(&options, None)
+    replay(options, None)
 }
 
 /// Reads the captures that the options name; `tell` says what becomes of their flows, which else

@@ -16,13 +16,13 @@ pub static RULES: Command = Command {
     run,
 };
 
-fn run(options: Options) -> Result<Outcome, Failure> {
+fn run(options: &Options) -> Result<Outcome, Failure> {
     if let Some(path) = &options.keep {
         options.no_arguments("rules --keep")?;
         return keep::run(path);
     }
     let format = format(options.format.as_deref())?;
-    let (setup, outcome) = uci::read(&options, "rules")?;
+    let (setup, outcome) = uci::read(options, "rules")?;
     let Some(setup) = setup else { return Ok(Outcome::Problems) };
     let wan = options.devices.iter().find(|(logical, _)| logical == "wan");
     let devices = Devices { wan: wan.map_or("wan", |(_, device)| device) };

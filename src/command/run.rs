@@ -97,10 +97,10 @@ struct Daemon {
     volumes: telemetry::Volumes,
 }
 
-fn run(options: Options) -> Result<Outcome, Failure> {
+fn run(options: &Options) -> Result<Outcome, Failure> {
     options.no_arguments("run")?;
     sys::privilege::restrict_files();
-    let account = confine::account(&options)?;
+    let account = confine::account(options)?;
     let Some(path) = options.config.clone() else {
         return Err(UsageError::Needs { command: "run", what: "--config FILE" }.into());
     };
@@ -109,11 +109,11 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         SignalFd::open().map_err(|error| Failure::Message(format!("signals: {error}")))?;
     let mut log = Log::open();
     let mut findings = Findings::default();
-    let Some((config, catalogue)) = load(&options, &path, &mut log, &mut findings) else {
+    let Some((config, catalogue)) = load(options, &path, &mut log, &mut findings) else {
         return Err(Failure::Message(format!("{}: no usable configuration", path.display())));
     };
     log.clients = config.privacy.clients;
-    let interfaces = interfaces(&options, &config);
+    let interfaces = interfaces(options, &config);
     may_capture(&interfaces)?;
     let keeper = match Keeper::open() {
         Ok(keeper) => Some(keeper),
@@ -145,7 +145,7 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         losses: losses::Losses::default(),
         teller: None,
         volumes: telemetry::Volumes::default(),
-        options,
+        options: options.clone(),
         path,
         log,
         engine,
@@ -211,7 +211,7 @@ fn load(
     log: &mut Log,
     findings: &mut Findings,
 ) -> Option<(Config, nfa::app::Catalogue)> {
-    let catalogue = super::load_catalogue(options, |line| log.write(Level::Warning, &line));
+    let catalogue = super::load_catalogue(options, log.at(Level::Warning));
     *findings = Findings { lines: Vec::new(), failed: true };
     let config = super::load_config(path, &catalogue, |severity, line| {
         if findings.lines.len() < FINDINGS_MAX {
@@ -388,7 +388,7 @@ impl Daemon {
         for Question { id, flow } in std::mem::take(&mut self.output.questions) {
             let Some(keeper) = &mut self.keeper else { continue };
             let (now, log) = (sys::monotonic(), &mut self.log);
-            let found = keeper.tracked(&flow, now, |line| log.write(Level::Error, &line));
+            let found = keeper.tracked(&flow, now, log.at(Level::Error));
             self.engine.tracked(id, found, &mut self.output);
         }
     }
@@ -412,9 +412,7 @@ impl Daemon {
         let clock = self.clock();
         if let Some(keeper) = &mut self.keeper {
             let log = &mut self.log;
-            keeper.apply(self.engine.sets(), &self.output.effects, clock.now, |line| {
-                log.write(Level::Error, &line);
-            });
+            keeper.apply(self.engine.sets(), &self.output.effects, clock.now, log.at(Level::Error));
         }
         self.recorder.apply(&self.output.effects, clock);
         self.output.effects.clear();
@@ -433,11 +431,9 @@ impl Daemon {
         let Some(keeper) = &mut self.keeper else { return };
         let (log, elements) = (&mut self.log, self.engine.elements().iter());
         let now = sys::monotonic();
-        keeper.notice(self.engine.sets(), elements, now, |line| {
-            log.write(Level::Warning, &line);
-        });
+        keeper.notice(self.engine.sets(), elements, now, log.at(Level::Warning));
         let (engine, output) = (&mut self.engine, &mut self.output);
-        let tell = |line: String| log.write(Level::Warning, &line);
+        let tell = log.at(Level::Warning);
         keeper.newcomers(now, tell, |newcomer| match newcomer {
             Newcomer::Connection(tuples) => engine.connection_began(tuples, output),
             Newcomer::Any => engine.renew_all(output),
@@ -449,7 +445,7 @@ impl Daemon {
     fn search(&mut self) {
         let (adopts, log) = (self.engine.config().adopts, &mut self.log);
         if let Some(keeper) = &mut self.keeper {
-            keeper.search(adopts, |line| log.write(Level::Warning, &line));
+            keeper.search(adopts, log.at(Level::Warning));
         }
     }
 
@@ -462,13 +458,13 @@ impl Daemon {
             self.engine.adopt_sets(found.sets, &mut self.output);
             let (sets, log) = (self.engine.sets(), &mut self.log);
             // A set that has gone takes no changes; one that has come must be known before it does.
-            keeper.retire(sets, self.engine.live_sets(), |line| log.write(Level::Warning, &line));
+            keeper.retire(sets, self.engine.live_sets(), log.at(Level::Warning));
             let live = self.engine.live_sets().iter();
             let new: Vec<SetId> = live.filter(|id| !before.contains(id)).copied().collect();
             for spec in new.iter().filter_map(|id| sets.get(*id)) {
                 log.write(Level::Info, &format!("{spec} is filled because of its name"));
             }
-            keeper.prepare(sets, &new, |line| log.write(Level::Error, &line));
+            keeper.prepare(sets, &new, log.at(Level::Error));
             self.send();
         }
         let of_names = self.engine.config().adopted.refused().iter();
@@ -482,17 +478,15 @@ impl Daemon {
     fn prepare(&mut self) {
         let (clock, log) = (self.clock(), &mut self.log);
         let (streams, live) = (self.engine.streams(), self.engine.live_streams());
-        self.recorder.prepare(streams, live, clock, |line| log.write(Level::Error, &line));
+        self.recorder.prepare(streams, live, clock, log.at(Level::Error));
         let Some(keeper) = &mut self.keeper else { return };
-        keeper.prepare(self.engine.sets(), self.engine.live_sets(), |line| {
-            log.write(Level::Error, &line);
-        });
+        keeper.prepare(self.engine.sets(), self.engine.live_sets(), log.at(Level::Error));
         let captured = |feed: &Feed| {
             let name = format!("nflog:{}", feed.group);
             self.sources.iter().any(|source| source.interface.name == name)
         };
         let feeds = self.engine.config().feeds.iter().filter(|feed| captured(feed));
-        keeper.feed(feeds.copied().collect(), |line| log.write(Level::Info, &line));
+        keeper.feed(feeds.copied().collect(), log.at(Level::Info));
     }
 
     /// Opens what has come, gives up what has gone.
@@ -517,17 +511,18 @@ impl Daemon {
         let wall = i64::try_from(sys::wall_clock().as_micros()).unwrap_or(i64::MAX);
         self.engine.set_wall_clock(sys::monotonic(), wall);
         let (clock, log) = (self.clock(), &mut self.log);
-        self.recorder.tick(clock, |line| log.write(Level::Warning, &line));
+        self.recorder.tick(clock, log.at(Level::Warning));
         if let Some(keeper) = &mut self.keeper {
             let elements = self.engine.elements().iter();
-            keeper.restore(self.engine.sets(), elements, now, |line| {
-                log.write(Level::Warning, &line);
-            });
-            keeper.summarize(now, |line| log.write(Level::Warning, &line));
+            keeper.restore(self.engine.sets(), elements, now, log.at(Level::Warning));
+            keeper.summarize(now, log.at(Level::Warning));
             if keeper.has_inherited(now) {
-                keeper.keep_inherited(self.engine.sets(), self.engine.strangers(), now, |line| {
-                    log.write(Level::Info, &line);
-                });
+                keeper.keep_inherited(
+                    self.engine.sets(),
+                    self.engine.strangers(),
+                    now,
+                    log.at(Level::Info),
+                );
             }
             if keeper.is_deaf() {
                 self.engine.renew_some(&mut self.output);
@@ -571,7 +566,7 @@ impl Daemon {
         };
         if let Some(keeper) = &mut self.keeper {
             let log = &mut self.log;
-            keeper.search(config.adopts, |line| log.write(Level::Warning, &line));
+            keeper.search(config.adopts, log.at(Level::Warning));
             // Those that nfa made for targets go with them.
             let mut found = keeper.found().sets;
             found.retain(|set| !self.engine.config().sets.makes(&set.spec));
@@ -586,9 +581,7 @@ impl Daemon {
         self.send();
         if let Some(keeper) = &mut self.keeper {
             let log = &mut self.log;
-            keeper.retire(self.engine.sets(), self.engine.live_sets(), |line| {
-                log.write(Level::Warning, &line);
-            });
+            keeper.retire(self.engine.sets(), self.engine.live_sets(), log.at(Level::Warning));
         }
         self.loaded = sys::monotonic();
         self.log.clients = self.engine.config().privacy.clients;
@@ -673,10 +666,8 @@ impl Daemon {
             control.close();
         }
         let (clock, log) = (self.clock(), &mut self.log);
-        self.recorder.close(clock, |line| log.write(Level::Error, &line));
+        self.recorder.close(clock, log.at(Level::Error));
         let Some(keeper) = &mut self.keeper else { return };
-        keeper.close(self.engine.sets(), self.engine.live_sets(), |line| {
-            log.write(Level::Error, &line);
-        });
+        keeper.close(self.engine.sets(), self.engine.live_sets(), log.at(Level::Error));
     }
 }

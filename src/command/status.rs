@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::ask::ask;
 use super::options::{Options, UsageError};
-use super::show::{Paint, ago, bytes, list, number, table, text};
+use super::show::{Cell, Column, Page, at, bytes, filled, is_true, list, number, text, words};
 use super::surroundings::Surroundings;
 use super::{Command, Failure, Outcome};
 
@@ -62,18 +62,14 @@ pub static RELOAD: Command = Command {
 };
 
 /// Prints an answer, as JSON or for people.
-fn show(
-    options: &Options,
-    answer: &Value,
-    people: impl FnOnce(&mut dyn Write, Paint) -> std::io::Result<()>,
-) -> Result<(), Failure> {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+fn show(options: &Options, answer: &Value, people: &dyn Fn(&mut Page)) -> Result<(), Failure> {
+    let mut page = Page::new();
     if options.json {
-        writeln!(out, "{answer}")?;
+        page.line(&answer.to_string());
     } else {
-        people(&mut out, Paint::new())?;
+        people(&mut page);
     }
-    out.flush()?;
+    std::io::stdout().write_all(page.text().as_bytes())?;
     Ok(())
 }
 
@@ -91,8 +87,8 @@ pub fn troubles(status: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for source in list(status, "interfaces") {
         let name = text(source, "name");
-        if source.get("capturing") == Some(&Value::Bool(false)) {
-            found.push(format!("{name}: not captured: {}", text(source, "trouble")));
+        if *at(source, "capturing") == Value::Bool(false) {
+            found.push(filled("{name}: not captured: {trouble}", source));
         }
         let (received, dropped) = (number(source, "received"), number(source, "dropped"));
         if dropped > 0 && dropped >= received / 100 {
@@ -106,21 +102,19 @@ pub fn troubles(status: &Value) -> Vec<String> {
             // A set of a family that nobody uses is no trouble.
             "missing" if number(set, "elements") == 0 => {}
             "missing" => {
-                found.push(format!("set {name} ({}): nobody has made it", text(set, "home")));
+                found.push(filled("set {name} ({home}): nobody has made it", set));
             }
             "foreign" => found.push(format!("set {name}: it has another key than configured")),
             other => found.push(format!("set {name}: {other}")),
         }
-        if set.get("full") == Some(&Value::Bool(true)) {
-            found.push(format!("set {name} is full: {} elements", number(set, "elements")));
+        if is_true(set, "full") {
+            found.push(filled("set {name} is full: {elements:n} elements", set));
         }
     }
-    let config = status.get("config").unwrap_or(&Value::Null);
-    if config.get("refused") == Some(&Value::Bool(true)) {
-        found.push(format!("{}: cannot be used: an older one is in force", text(config, "path")));
-    } else if number(config, "errors") > 0 {
-        let (path, errors) = (text(config, "path"), number(config, "errors"));
-        found.push(format!("{path}: {errors} errors: nfa findings"));
+    if is_true(status, "config.refused") {
+        found.push(filled("{config.path}: cannot be used: an older one is in force", status));
+    } else if number(status, "config.errors") > 0 {
+        found.push(filled("{config.path}: {config.errors:n} errors: nfa findings", status));
     }
     found
 }
@@ -130,390 +124,318 @@ const FILL_MOST_PERCENT: u64 = 90;
 
 /// What is well as yet, a line each.
 pub fn doubts(status: &Value) -> Vec<String> {
-    let sets = list(status, "sets").iter().filter(|set| {
-        number(set, "fill_percent") >= FILL_MOST_PERCENT
-            && set.get("full") != Some(&Value::Bool(true))
-    });
-    let line = |set: &Value| {
-        let (name, percent) = (text(set, "name"), number(set, "fill_percent"));
-        format!(
-            "set {name} is {percent} % full: {} of {}",
-            text(set, "elements"),
-            text(set, "most")
-        )
-    };
-    sets.map(line).collect()
+    let sets = list(status, "sets")
+        .iter()
+        .filter(|set| number(set, "fill_percent") >= FILL_MOST_PERCENT && !is_true(set, "full"));
+    let line = "set {name} is {fill_percent:n} % full: {elements} of {most}";
+    sets.map(|set| filled(line, set)).collect()
 }
 
-fn status(options: Options) -> Result<Outcome, Failure> {
+fn status(options: &Options) -> Result<Outcome, Failure> {
     options.no_arguments("status")?;
-    let mut status = ask(&options, "status", &[])?;
+    let mut status = ask(options, "status", &[])?;
     let found = Surroundings::find();
     if let Value::Object(fields) = &mut status {
         fields.insert("found".to_owned(), found.json());
     }
     let troubles = troubles(&status);
-    show(&options, &status, |out, paint| status_text(out, paint, &status, &troubles))?;
+    show(options, &status, &|page| status_page(page, &status, &troubles))?;
     Ok(if troubles.is_empty() { Outcome::Fine } else { Outcome::Problems })
 }
 
-fn status_text(
-    out: &mut dyn Write,
-    paint: Paint,
-    status: &Value,
-    troubles: &[String],
-) -> std::io::Result<()> {
-    let part = |key: &str| status.get(key).unwrap_or(&Value::Null);
-    let (pace, flows, config) = (part("pace"), part("flows"), part("config"));
+/// The first lines of the status: all but its first word, `well` or not.
+const AMOUNTS: [&str; 3] = [
+    "  traffic   {pace.packets_per_s} packets/s, {pace.flows_per_s} new flows/s; CPU \
+     {pace.cpu_percent} %, memory {memory.resident_kib:n} kB (most {memory.peak_kib:n} kB)",
+    "  flows     {flows.live:n} live of {flows.most:n} at most; {flows.begun:n} begun, \
+     {flows.named:n} named, {flows.unknown:n} unknown, {flows.evicted:n} evicted",
+    "  packets   {packets.read:n} read, {packets.filtered:n} of decided flows left out by the \
+     kernel, {packets.undecodable:n} not understood",
+];
+const CONFIG: &str = "  config    {config.path}: {config.actions:n} actions, {config.targets:n} \
+                      targets, {config.errors:n} errors, {config.warnings:n} warnings";
+
+fn status_page(page: &mut Page, status: &Value, troubles: &[String]) {
+    let paint = page.paint;
     let well = if troubles.is_empty() { paint.good("well") } else { paint.bad("see below") };
-    writeln!(
-        out,
-        "nfa {}, process {}, has run for {}: {well}",
-        text(status, "version"),
-        number(status, "pid"),
-        ago(number(status, "uptime_s")),
-    )?;
-    writeln!(
-        out,
-        "  traffic   {} packets/s, {} new flows/s; CPU {} %, memory {} kB (most {} kB)",
-        text(pace, "packets_per_s"),
-        text(pace, "flows_per_s"),
-        text(pace, "cpu_percent"),
-        number(part("memory"), "resident_kib"),
-        number(part("memory"), "peak_kib"),
-    )?;
-    writeln!(
-        out,
-        "  flows     {} live of {} at most; {} begun, {} named, {} unknown, {} evicted",
-        number(flows, "live"),
-        number(flows, "most"),
-        number(flows, "begun"),
-        number(flows, "named"),
-        number(flows, "unknown"),
-        number(flows, "evicted"),
-    )?;
-    let packets = part("packets");
-    writeln!(
-        out,
-        "  packets   {} read, {} of decided flows left out by the kernel, {} not understood",
-        number(packets, "read"),
-        number(packets, "filtered"),
-        number(packets, "undecodable"),
-    )?;
+    let head = "nfa {version}, process {pid:n}, has run for {uptime_s:ago}: ";
+    page.line(&(filled(head, status) + &well));
+    for line in AMOUNTS {
+        page.fill(line, status);
+    }
     for source in list(status, "interfaces") {
-        let capturing = source.get("capturing") == Some(&Value::Bool(true));
-        let state = if capturing { text(source, "filter") } else { text(source, "trouble") };
-        writeln!(
-            out,
-            "  {:<9} {}: {} frames, {} dropped; {state}",
-            text(source, "name"),
-            text(source, "role"),
-            number(source, "received"),
-            number(source, "dropped"),
-        )?;
+        let state = if is_true(source, "capturing") { "{filter}" } else { "{trouble}" };
+        let rest = format!("{{role}}: {{received:n}} frames, {{dropped:n}} dropped; {state}");
+        page.line(&format!("  {:<9} {}", text(source, "name"), filled(&rest, source)));
     }
-    writeln!(
-        out,
-        "  config    {}: {} actions, {} targets, {} errors, {} warnings",
-        text(config, "path"),
-        number(config, "actions"),
-        number(config, "targets"),
-        number(config, "errors"),
-        number(config, "warnings"),
-    )?;
-    let found = part("found");
-    let or_none = |words: Vec<String>| {
-        if words.is_empty() { "none".to_owned() } else { words.join(", ") }
-    };
-    let words = |key: &str| {
-        let words = list(found, key).iter().filter_map(Value::as_str).map(str::to_owned);
-        or_none(words.collect())
-    };
-    let offload = found.get("offload").and_then(Value::as_str).unwrap_or("off");
-    let (firewall, sqm) = (words("firewall"), words("sqm"));
-    writeln!(out, "  found     firewall: {firewall}; offload: {offload}; SQM: {sqm}")?;
+    page.fill(CONFIG, status);
+    let found = |key: &str| or_none(&words(list(at(status, "found"), key)));
+    let (firewall, sqm) = (found("firewall"), found("sqm"));
+    let offload = at(status, "found.offload").as_str().unwrap_or("off");
+    page.line(&format!("  found     firewall: {firewall}; offload: {offload}; SQM: {sqm}"));
     for key in ["applications", "protocols", "clients"] {
-        let shares = list(status, key).iter().take(5).map(|share| {
-            let (percent, amount) = (text(share, "percent"), number(share, "bytes"));
-            let percent = if percent == "0" && amount > 0 { "<0.1".to_owned() } else { percent };
-            format!("{} {percent} % ({})", text(share, "name"), bytes(amount))
-        });
-        let shares: Vec<String> = shares.collect();
-        writeln!(out, "  {key:<13} {}", or_none(shares))?;
+        let mut shares: Vec<String> = Vec::new();
+        for share in list(status, key).iter().take(5) {
+            let is_small = text(share, "percent") == "0" && number(share, "bytes") > 0;
+            let percent = if is_small { "<0.1" } else { "{percent}" };
+            shares.push(filled(&format!("{{name}} {percent} % ({{bytes:bytes}})"), share));
+        }
+        let shares: Vec<&str> = shares.iter().map(String::as_str).collect();
+        page.line(&format!("  {key:<13} {}", or_none(&shares)));
     }
-    let sets: Vec<Vec<String>> = list(status, "sets").iter().map(set_row).collect();
-    if !sets.is_empty() {
-        writeln!(out)?;
-        table(out, paint, SET_COLUMNS, &sets)?;
-    }
-    let rules: Vec<Vec<String>> = list(status, "rules").iter().map(rule_row).collect();
-    if !rules.is_empty() {
-        writeln!(out)?;
-        table(out, paint, &["action", "in force", "matches", "live", "last"], &rules)?;
+    for (key, columns) in [("sets", SET_COLUMNS), ("rules", RULE_COLUMNS)] {
+        let rows = list(status, key);
+        if !rows.is_empty() {
+            page.line("");
+            page.table(columns, rows);
+        }
     }
     for (key, label) in [("last_error", "last error"), ("last_warning", "last warning")] {
-        let Some(entry) = status.get(key).filter(|entry| entry.is_object()) else { continue };
-        let (age, message) = (ago(number(entry, "age_s")), text(entry, "message"));
-        writeln!(out, "\n{label}, {age} ago: {message}")?;
-        if entry.get("hint").is_some_and(Value::is_string) {
-            writeln!(out, "  {}", text(entry, "hint"))?;
+        let entry = at(status, key);
+        if entry.is_object() {
+            page.fill(&format!("\n{label}, {{age_s:ago}} ago: {{message}}"), entry);
+        }
+        if at(entry, "hint").is_string() {
+            page.fill("  {hint}", entry);
         }
     }
     let doubts = doubts(status);
     if !(troubles.is_empty() && doubts.is_empty()) {
-        writeln!(out)?;
+        page.line("");
     }
     for doubt in doubts {
-        writeln!(out, "{} {doubt}", paint.doubtful("!"))?;
+        page.line(&format!("{} {doubt}", paint.doubtful("!")));
     }
     for trouble in troubles {
-        writeln!(out, "{} {trouble}", paint.bad("!"))?;
+        page.line(&format!("{} {trouble}", paint.bad("!")));
     }
-    Ok(())
 }
 
-const SET_COLUMNS: &[&str] = &["set", "where", "state", "elements", "most", "refused"];
+fn or_none(words: &[&str]) -> String {
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
 
-fn set_row(set: &Value) -> Vec<String> {
-    let full = set.get("full") == Some(&Value::Bool(true));
-    let state = text(set, "state");
-    let state = match number(set, "fill_percent") {
-        _ if full => state + ", full",
-        percent if percent >= FILL_MOST_PERCENT => format!("{state}, {percent} % full"),
-        _ => state,
+const fn column(head: &'static str, template: &'static str) -> Column {
+    Column { head, cell: Cell::Filled(template) }
+}
+
+const fn made(head: &'static str, make: fn(&Value) -> String) -> Column {
+    Column { head, cell: Cell::Made(make) }
+}
+
+const SET_COLUMNS: &[Column] = &[
+    column("set", "{name}"),
+    column("where", "{home}"),
+    made("state", set_state),
+    column("elements", "{elements}"),
+    column("most", "{most}"),
+    column("refused", "{refused}"),
+];
+
+fn set_state(set: &Value) -> String {
+    let template = match number(set, "fill_percent") {
+        _ if is_true(set, "full") => "{state}, full",
+        FILL_MOST_PERCENT.. => "{state}, {fill_percent} % full",
+        _ => "{state}",
     };
-    let cells = [text(set, "name"), text(set, "home"), state];
-    let rest = ["elements", "most", "refused"].map(|key| text(set, key));
-    cells.into_iter().chain(rest).collect()
+    filled(template, set)
 }
 
-fn rule_row(rule: &Value) -> Vec<String> {
-    let in_force = match (rule.get("enabled"), rule.get("in_force")) {
-        (Some(Value::Bool(false)), _) => "off",
-        (_, Some(Value::Bool(true))) => "yes",
-        _ => "not now",
-    };
-    let last = rule.get("last_s").and_then(Value::as_u64);
-    let last = last.map_or_else(|| "-".to_owned(), |last| ago(last) + " ago");
-    vec![text(rule, "name"), in_force.to_owned(), text(rule, "matches"), text(rule, "live"), last]
-}
-
-/// Rows of flows for people.
-fn flow_rows(flows: &[Value]) -> Vec<Vec<String>> {
-    let row = |flow: &Value| {
-        let local = text(flow, "local_ip");
-        let server = match text(flow, "host").as_str() {
-            "-" => format!("{} port {}", text(flow, "other_ip"), text(flow, "other_port")),
-            host => format!("{host} port {}", text(flow, "other_port")),
+const RULE_COLUMNS: &[Column] = &[
+    column("action", "{name}"),
+    made("in force", |rule| {
+        let in_force = match (at(rule, "enabled"), at(rule, "in_force")) {
+            (Value::Bool(false), _) => "off",
+            (_, Value::Bool(true)) => "yes",
+            _ => "not now",
         };
-        let amount = number(flow, "local_bytes").saturating_add(number(flow, "other_bytes"));
-        vec![
-            text(flow, "id"),
-            local,
-            server,
-            text(flow, "protocol"),
-            text(flow, "application"),
-            bytes(amount),
-            ago(number(flow, "age_s")),
-            text(flow, "rules"),
-        ]
-    };
-    flows.iter().map(row).collect()
-}
+        in_force.to_owned()
+    }),
+    column("matches", "{matches}"),
+    column("live", "{live}"),
+    made("last", |rule| {
+        let never = at(rule, "last_s").as_u64().is_none();
+        filled(if never { "-" } else { "{last_s:ago} ago" }, rule)
+    }),
+];
 
-const FLOW_COLUMNS: &[&str] =
-    &["id", "client", "server", "protocol", "application", "bytes", "age", "actions"];
+const FLOW_COLUMNS: &[Column] = &[
+    column("id", "{id}"),
+    column("client", "{local_ip}"),
+    made("server", |flow| {
+        let named = text(flow, "host") != "-";
+        filled(
+            if named { "{host} port {other_port}" } else { "{other_ip} port {other_port}" },
+            flow,
+        )
+    }),
+    column("protocol", "{protocol}"),
+    column("application", "{application}"),
+    made("bytes", |flow| {
+        bytes(number(flow, "local_bytes").saturating_add(number(flow, "other_bytes")))
+    }),
+    column("age", "{age_s:ago}"),
+    column("actions", "{rules}"),
+];
 
-fn flows(options: Options) -> Result<Outcome, Failure> {
-    let criteria = one(&options, "flows")?.map(|text| ("criteria", text.into()));
-    let answer = ask(&options, "flows", criteria.as_slice())?;
-    show(&options, &answer, |out, paint| {
-        table(out, paint, FLOW_COLUMNS, &flow_rows(list(&answer, "flows")))?;
-        let (shown, matching) = (list(&answer, "flows").len(), number(&answer, "matching"));
-        let live = number(&answer, "live");
-        write!(out, "\n{shown} of {matching} flows that match, {live} live")?;
-        if answer.get("next").is_some_and(Value::is_string) {
-            write!(out, "; the next ones: --cursor {}", text(&answer, "next"))?;
-        }
-        writeln!(out)
+fn flows(options: &Options) -> Result<Outcome, Failure> {
+    let criteria = one(options, "flows")?.map(|text| ("criteria", text.into()));
+    let answer = ask(options, "flows", criteria.as_slice())?;
+    show(options, &answer, &|page| {
+        let flows = list(&answer, "flows");
+        page.table(FLOW_COLUMNS, flows);
+        let next = if at(&answer, "next").is_string() { NEXT } else { "" };
+        let counts =
+            format!("\n{} of {{matching:n}} flows that match, {{live:n}} live{next}", flows.len());
+        page.fill(&counts, &answer);
     })?;
     Ok(Outcome::Fine)
 }
 
-fn member_row(member: &Value) -> Vec<String> {
-    let because = member.get("because").unwrap_or(&Value::Null);
-    let remaining = member.get("remaining_s").and_then(Value::as_u64);
-    let why = format!(
-        "{}: {} ({})",
-        text(because, "rule"),
-        text(because, "flow"),
-        match text(because, "application").as_str() {
-            "-" => text(because, "protocol"),
-            application => application.to_owned(),
-        }
-    );
-    vec![
-        text(member, "set"),
-        text(member, "member"),
-        ago(number(member, "age_s")),
-        remaining.map_or_else(|| "stays".to_owned(), ago),
-        text(member, "live_flows"),
-        why,
-    ]
-}
+/// How to come by what has found no room.
+const NEXT: &str = "; the next ones: --cursor {next}";
 
-const MEMBER_COLUMNS: &[&str] = &["set", "member", "since", "left", "flows", "because of"];
+const MEMBER_COLUMNS: &[Column] = &[
+    column("set", "{set}"),
+    column("member", "{member}"),
+    column("since", "{age_s:ago}"),
+    made("left", |member| {
+        let stays = at(member, "remaining_s").as_u64().is_none();
+        filled(if stays { "stays" } else { "{remaining_s:ago}" }, member)
+    }),
+    column("flows", "{live_flows}"),
+    made("because of", |member| {
+        let unnamed = text(member, "because.application") == "-";
+        let what = if unnamed { "protocol" } else { "application" };
+        filled(&format!("{{because.rule}}: {{because.flow}} ({{because.{what}}})"), member)
+    }),
+];
 
-fn sets(options: Options) -> Result<Outcome, Failure> {
-    let name = one(&options, "sets")?;
+fn sets(options: &Options) -> Result<Outcome, Failure> {
+    let name = one(options, "sets")?;
     let set = name.as_ref().map(|name| ("set", name.as_str().into()));
-    let answer = ask(&options, "sets", set.as_slice())?;
-    show(&options, &answer, |out, paint| {
+    let answer = ask(options, "sets", set.as_slice())?;
+    show(options, &answer, &|page| {
         if name.is_none() {
-            let rows: Vec<_> = list(&answer, "sets").iter().map(set_row).collect();
-            return table(out, paint, SET_COLUMNS, &rows);
+            page.table(SET_COLUMNS, list(&answer, "sets"));
+            return;
         }
-        let rows: Vec<_> = list(&answer, "members").iter().map(member_row).collect();
-        table(out, paint, MEMBER_COLUMNS, &rows)?;
-        write!(out, "\n{} of {} members", rows.len(), number(&answer, "count"))?;
-        if answer.get("next").is_some_and(Value::is_u64) {
-            write!(out, "; the next ones: --cursor {}", text(&answer, "next"))?;
-        }
-        writeln!(out)
+        let members = list(&answer, "members");
+        page.table(MEMBER_COLUMNS, members);
+        let next = if at(&answer, "next").is_u64() { NEXT } else { "" };
+        page.fill(&format!("\n{} of {{count:n}} members{next}", members.len()), &answer);
     })?;
     Ok(Outcome::Fine)
 }
 
-fn search(options: Options) -> Result<Outcome, Failure> {
-    let Some(what) = one(&options, "search")? else {
+fn search(options: &Options) -> Result<Outcome, Failure> {
+    let Some(what) = one(options, "search")? else {
         let what = "an address, a host name, an application or a protocol";
         return Err(UsageError::Needs { command: "search", what }.into());
     };
-    let answer = ask(&options, "search", &[("what", what.into())])?;
+    let answer = ask(options, "search", &[("what", what.into())])?;
     let (in_sets, live) = (number(&answer, "in_sets"), number(&answer, "live_flows"));
-    show(&options, &answer, |out, paint| {
-        let what = text(&answer, "what");
-        writeln!(out, "{what}: in sets {in_sets} times, {live} live flows")?;
-        if let Some(app) = answer.get("catalogue").filter(|app| app.is_object()) {
-            writeln!(
-                out,
-                "it belongs to {} ({})",
-                text(app, "application"),
-                text(app, "category")
-            )?;
+    show(options, &answer, &|page| {
+        page.fill("{what}: in sets {in_sets:n} times, {live_flows:n} live flows", &answer);
+        if at(&answer, "catalogue").is_object() {
+            page.fill("it belongs to {catalogue.application} ({catalogue.category})", &answer);
         }
-        if in_sets > 0 {
-            let rows: Vec<_> = list(&answer, "members").iter().map(member_row).collect();
-            writeln!(out)?;
-            table(out, paint, MEMBER_COLUMNS, &rows)?;
+        for (count, key, columns) in
+            [(in_sets, "members", MEMBER_COLUMNS), (live, "flows", FLOW_COLUMNS)]
+        {
+            if count > 0 {
+                page.line("");
+                page.table(columns, list(&answer, key));
+            }
         }
-        if live > 0 {
-            writeln!(out)?;
-            table(out, paint, FLOW_COLUMNS, &flow_rows(list(&answer, "flows")))?;
-        }
-        Ok(())
     })?;
     // For scripts: found or not, as grep has it.
     Ok(if in_sets > 0 || live > 0 { Outcome::Fine } else { Outcome::Problems })
 }
 
-fn why(options: Options) -> Result<Outcome, Failure> {
-    let words: Vec<_> = options.arguments.iter().map(|word| word.to_string_lossy()).collect();
-    if words.is_empty() {
+fn why(options: &Options) -> Result<Outcome, Failure> {
+    let named: Vec<_> = options.arguments.iter().map(|word| word.to_string_lossy()).collect();
+    if named.is_empty() {
         let what = "the id of a flow, or 'tcp 192.168.1.10:40000 203.0.113.9:443'";
         return Err(UsageError::Needs { command: "why", what }.into());
     }
-    let answer = ask(&options, "why", &[("flow", words.join(" ").into())])?;
-    show(&options, &answer, |out, _| {
-        let flow = answer.get("flow").unwrap_or(&Value::Null);
-        let end = |side: &str| {
-            format!(
-                "{} port {}",
-                text(flow, &format!("{side}_ip")),
-                text(flow, &format!("{side}_port"))
-            )
-        };
-        writeln!(out, "flow {}: {} to {}", text(&answer, "id"), end("local"), end("other"))?;
-        let host = match text(flow, "host_server_name").as_str() {
-            "-" => text(flow, "dns_host_name"),
-            own => own.to_owned(),
-        };
-        writeln!(
-            out,
-            "  {}, {}, host {host}, seen on {}",
-            text(flow, "detected_protocol_name"),
-            text(flow, "detected_application_name"),
-            text(&answer, "interface"),
-        )?;
-        let words = list(&answer, "words").iter().filter_map(Value::as_str);
+    let answer = ask(options, "why", &[("flow", named.join(" ").into())])?;
+    show(options, &answer, &|page| {
+        page.fill(WHY_HEAD, &answer);
+        let own = text(&answer, "flow.host_server_name") != "-";
+        let host = if own { "host_server_name" } else { "dns_host_name" };
+        let seen = format!(
+            "  {{flow.detected_protocol_name}}, {{flow.detected_application_name}}, host \
+             {{flow.{host}}}, seen on {{interface}}"
+        );
+        page.fill(&seen, &answer);
+        let words = words(list(&answer, "words"));
         for (action, words) in list(&answer, "actions").iter().zip(words) {
-            writeln!(out, "  {}", words.replace(|c: char| c.is_control(), " "))?;
+            page.line(&format!("  {}", words.replace(|c: char| c.is_control(), " ")));
             for test in list(action, "tests") {
-                let mark = if test.get("decided") == Some(&Value::Bool(true)) { "*" } else { " " };
-                let holds = match test.get("outcome") {
-                    Some(Value::Bool(true)) => "holds",
-                    Some(Value::Bool(false)) => "does not hold",
+                let mark = if is_true(test, "decided") { "*" } else { " " };
+                let holds = match at(test, "outcome") {
+                    Value::Bool(true) => "holds",
+                    Value::Bool(false) => "does not hold",
                     _ => "not asked",
                 };
-                let found = text(test, "found");
-                writeln!(out, "    {mark} {}: {holds}; it is {found}", text(test, "text"))?;
+                page.fill(&format!("    {mark} {{text}}: {holds}; it is {{found}}"), test);
             }
             for target in list(action, "targets") {
-                writeln!(out, "    -> {}: {}", text(target, "target"), text(target, "wants"))?;
+                page.fill("    -> {target}: {wants}", target);
             }
         }
-        Ok(())
     })?;
     Ok(Outcome::Fine)
 }
 
-fn findings_text(out: &mut dyn Write, paint: Paint, found: &[Value]) -> std::io::Result<()> {
+const WHY_HEAD: &str = "flow {id}: {flow.local_ip} port {flow.local_port} to {flow.other_ip} port \
+                        {flow.other_port}";
+
+fn findings_page(page: &mut Page, found: &[Value]) {
     for finding in found {
         let severity = text(finding, "severity");
+        let paint = page.paint;
         let label =
             if severity == "error" { paint.bad("error") } else { paint.doubtful(&severity) };
-        let message = finding.get("message").and_then(Value::as_str).unwrap_or_default();
-        write!(out, "{label}: {}", message.replace(|c: char| c.is_control() && c != '\n', " "))?;
-        if let Some(age) = finding.get("age_s").and_then(Value::as_u64) {
-            write!(out, " ({} ago, {} times)", ago(age), text(finding, "count"))?;
-        }
-        writeln!(out)?;
-        if let Some(hint) = finding.get("hint").and_then(Value::as_str) {
-            writeln!(out, "  {hint}")?;
+        let message = at(finding, "message").as_str().unwrap_or_default();
+        let message = message.replace(|c: char| c.is_control() && c != '\n', " ");
+        let has_age = at(finding, "age_s").is_u64();
+        let times = if has_age { " ({age_s:ago} ago, {count} times)" } else { "" };
+        page.line(&format!("{label}: {message}{}", filled(times, finding)));
+        if let Some(hint) = at(finding, "hint").as_str() {
+            page.line(&format!("  {hint}"));
         }
     }
-    Ok(())
 }
 
-fn findings(options: Options) -> Result<Outcome, Failure> {
+fn findings(options: &Options) -> Result<Outcome, Failure> {
     options.no_arguments("findings")?;
-    let answer = ask(&options, "findings", &[])?;
-    let of_config = answer.get("config").unwrap_or(&Value::Null);
-    let (config, log) = (list(of_config, "findings"), list(&answer, "log"));
-    show(&options, &answer, |out, paint| {
+    let answer = ask(options, "findings", &[])?;
+    let (config, log) = (list(&answer, "config.findings"), list(&answer, "log"));
+    show(options, &answer, &|page| {
         if config.is_empty() && log.is_empty() {
-            return writeln!(out, "nothing is wrong");
+            page.line("nothing is wrong");
         }
-        findings_text(out, paint, config)?;
-        findings_text(out, paint, log)
+        findings_page(page, config);
+        findings_page(page, log);
     })?;
     let is_error = |finding: &&Value| text(finding, "severity") == "error";
     let wrong = config.iter().chain(log).any(|finding| is_error(&finding));
     Ok(if wrong { Outcome::Problems } else { Outcome::Fine })
 }
 
-fn reload(options: Options) -> Result<Outcome, Failure> {
+fn reload(options: &Options) -> Result<Outcome, Failure> {
     options.no_arguments("reload")?;
-    let answer = ask(&options, "reload", &[])?;
-    let in_force = answer.get("in_force") == Some(&Value::Bool(true));
-    let config = answer.get("config").unwrap_or(&Value::Null);
-    show(&options, &answer, |out, paint| {
-        findings_text(out, paint, list(config, "findings"))?;
-        let path = text(config, "path");
-        match in_force {
-            true => writeln!(out, "{path}: in force"),
-            false => writeln!(out, "{path}: cannot be used; the old configuration stays in force"),
-        }
+    let answer = ask(options, "reload", &[])?;
+    let in_force = is_true(&answer, "in_force");
+    show(options, &answer, &|page| {
+        findings_page(page, list(&answer, "config.findings"));
+        let line = match in_force {
+            true => "{config.path}: in force",
+            false => "{config.path}: cannot be used; the old configuration stays in force",
+        };
+        page.fill(line, &answer);
     })?;
     Ok(if in_force { Outcome::Fine } else { Outcome::Problems })
 }

@@ -20,7 +20,7 @@ const FOLDER: &str = "/var/run/nfa";
 /// The sink of telemetry where nothing else was configured.
 const DEFAULT: &str = "telemetry";
 
-fn run(options: Options) -> Result<Outcome, Failure> {
+fn run(options: &Options) -> Result<Outcome, Failure> {
     if let Some(second) = options.arguments.get(1) {
         let argument = second.display().to_string();
         return Err(UsageError::OneArgument { command: "stream", argument }.into());

@@ -24,7 +24,7 @@ pub static SUPPORT: Command = Command {
 /// Keys whose texts are names of hosts.
 const HOST_KEYS: &[&str] = &["host", "host_server_name", "dns_host_name"];
 
-fn run(options: Options) -> Result<Outcome, Failure> {
+fn run(options: &Options) -> Result<Outcome, Failure> {
     options.no_arguments("support")?;
     let mut report = Map::new();
     report.insert("nfa".to_owned(), env!("CARGO_PKG_VERSION").into());
@@ -33,14 +33,14 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     let release = std::fs::read_to_string("/etc/openwrt_release").unwrap_or_default();
     report.insert("openwrt".to_owned(), release.lines().map(Value::from).collect());
     for method in ["status", "findings", "sets", "flows"] {
-        let answer = match ask(&options, method, &[]) {
+        let answer = match ask(options, method, &[]) {
             Ok(answer) => answer,
             Err(Failure::NoDaemon(message)) => object! { "error": message },
             Err(other) => return Err(other),
         };
         report.insert(method.to_owned(), answer);
     }
-    report.insert("doctor".to_owned(), doctor::report(&options));
+    report.insert("doctor".to_owned(), doctor::report(options));
     let mut report = Value::Object(report);
     Mask::default().hide(&mut report, "");
     let mut out = std::io::stdout().lock();

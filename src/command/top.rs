@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::ask::ask;
 use super::options::Options;
-use super::show::{Paint, bytes, list, number, table, text};
+use super::show::{Page, bytes, list, number, text};
 use super::{Command, Failure, Outcome};
 
 /// The command.
@@ -28,14 +28,13 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// Rows of a screen where nothing is said.
 const ROWS: u64 = 20;
 
-fn run(options: Options) -> Result<Outcome, Failure> {
+fn run(options: &Options) -> Result<Outcome, Failure> {
     options.no_arguments("top")?;
-    let paint = Paint::new();
     let live = std::io::stdout().is_terminal() && !options.json && !options.once;
     let wanted = options.query.iter().find(|(key, _)| *key == "limit");
     let wanted = wanted.and_then(|(_, limit)| limit.as_u64()).unwrap_or(ROWS);
     // What is most at present may have little in sum: live, all rows are asked for.
-    let mut options = options;
+    let mut options = options.clone();
     if live {
         options.query.retain(|(key, _)| *key != "limit");
     }
@@ -46,13 +45,10 @@ fn run(options: Options) -> Result<Outcome, Failure> {
     let mut before: HashMap<String, u64> = HashMap::new();
     loop {
         let answer = ask(&options, "top", limit.as_slice())?;
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        let mut page = Page::new();
         if options.json {
-            writeln!(out, "{answer}")?;
+            writeln!(std::io::stdout(), "{answer}")?;
             return Ok(Outcome::Fine);
-        }
-        if live {
-            write!(out, "\x1b[H\x1b[J")?; // to the corner, and clear what is below
         }
         let mut rows: Vec<&Value> = list(&answer, "rows").iter().collect();
         let pace = |row: &Value| {
@@ -70,8 +66,10 @@ fn run(options: Options) -> Result<Outcome, Failure> {
         };
         // What happens now is a difference to the screen before.
         let now = if live { "now" } else { "" };
-        table(&mut out, paint, &[&by, "share", "bytes", now, "flows", "live", tag], &rows)?;
-        out.flush()?;
+        page.rows(&[&by, "share", "bytes", now, "flows", "live", tag], &rows);
+        // To the corner, and clear what is below.
+        let clear = if live { "\x1b[H\x1b[J" } else { "" };
+        std::io::stdout().write_all((clear.to_owned() + page.text()).as_bytes())?;
         if !live {
             return Ok(Outcome::Fine);
         }
@@ -79,7 +77,6 @@ fn run(options: Options) -> Result<Outcome, Failure> {
             .iter()
             .map(|row| (text(row, "name"), number(row, "bytes")))
             .collect();
-        drop(out);
         std::thread::sleep(INTERVAL);
     }
 }

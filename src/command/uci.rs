@@ -19,8 +19,8 @@ pub static UCI: Command = Command {
     run,
 };
 
-fn run(options: Options) -> Result<Outcome, Failure> {
-    let (setup, outcome) = read(&options, "uci")?;
+fn run(options: &Options) -> Result<Outcome, Failure> {
+    let (setup, outcome) = read(options, "uci")?;
     let Some(setup) = setup else { return Ok(Outcome::Problems) };
     let text = serde_json::to_string_pretty(&setup.json())
         .map_err(|error| Failure::Message(format!("JSON: {error}")))?;

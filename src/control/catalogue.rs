@@ -1,10 +1,11 @@
 //! The names that rules may use: what an editor offers while somebody types.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::queries::{CatalogueQuery, Kind};
 use crate::criteria::{Names as _, Vocabulary};
 use crate::engine::Engine;
+use crate::json::object;
 use crate::policy::{Vocabularies, protocols};
 
 /// One of them.
@@ -76,14 +77,14 @@ pub(super) fn answer(engine: &Engine, query: &CatalogueQuery) -> Value {
     let rows = found.into_iter().skip(query.cursor).take(query.limit);
     let rows: Vec<Value> = rows
         .map(|name| {
-            json!({
+            object! {
                 "kind": name.kind.word(),
                 "name": name.name,
                 "label": name.label,
                 "category": name.category,
-            })
+            }
         })
         .collect();
     let end = query.cursor.saturating_add(rows.len());
-    json!({"matching": matching, "next": (end < matching).then_some(end), "rows": rows})
+    object! {"matching": matching, "next": (end < matching).then_some(end), "rows": rows}
 }

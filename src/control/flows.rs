@@ -3,13 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::request::{Client, FlowsQuery, Refusal, Sort};
-use super::{compile, unix_ms};
+use super::{compile, seconds_since, unix_ms};
 use crate::engine::Engine;
 use crate::flow::{Flow, FlowId, Stage};
-use crate::json::object;
+use crate::json::{Shown, list, object};
 use crate::policy::View;
 use crate::time::Timestamp;
 
@@ -61,7 +61,7 @@ pub(super) fn answer(
     Ok(object! {
         "live": engine.flows().len(),
         "matching": matching,
-        "flows": rows.collect::<Vec<Value>>(),
+        "flows": list(rows),
         "next": next,
     })
 }
@@ -69,36 +69,35 @@ pub(super) fn answer(
 /// A flow in a few words.
 pub(super) fn row(engine: &Engine, now: Timestamp, id: FlowId, flow: &Flow) -> Value {
     let view = engine.view(flow);
-    let mut row = Map::new();
-    let mut put = |key: &str, value: Value| drop(row.insert(key.to_owned(), value));
-    put("id", id.to_string().into());
-    put("transport", flow.key.transport().to_string().into());
-    put("local_ip", flow.local().addr.to_string().into());
-    put("local_port", flow.local().port.into());
-    put("local_mac", flow.local_mac().map(|mac| mac.to_string()).into());
-    put("other_ip", flow.other().addr.to_string().into());
-    put("other_port", flow.other().port.into());
-    put("interface", view.interface.name.as_str().into());
-    put("protocol", view.protocol().map(|protocol| protocol.name).into());
-    put("application", view.app().map(|app| app.tag).into());
-    put("category", view.app().map(|app| app.category.tag).into());
-    put("host", host(&view).into());
-    put("decided", (flow.detection.stage == Stage::Decided).into());
     let [sent, got] = view.local_first(flow.bytes);
-    put("local_bytes", sent.into());
-    put("other_bytes", got.into());
-    put("packets", packets(flow).into());
-    put("first_seen_at", unix_ms(engine, flow.first_seen).into());
-    put("age_s", now.since(flow.first_seen).as_secs().into());
-    put("idle_s", now.since(flow.last_seen).as_secs().into());
-    put("rules", rules(engine, flow));
-    Value::Object(row)
+    object! {
+        "id": Shown(id),
+        "transport": Shown(flow.key.transport()),
+        "local_ip": Shown(flow.local().addr),
+        "local_port": flow.local().port,
+        "local_mac": flow.local_mac().map(Shown),
+        "other_ip": Shown(flow.other().addr),
+        "other_port": flow.other().port,
+        "interface": view.interface.name,
+        "protocol": view.protocol().map(|protocol| protocol.name),
+        "application": view.app().map(|app| app.tag),
+        "category": view.app().map(|app| app.category.tag),
+        "host": host(&view),
+        "decided": flow.detection.stage == Stage::Decided,
+        "local_bytes": sent,
+        "other_bytes": got,
+        "packets": packets(flow),
+        "first_seen_at": unix_ms(engine, flow.first_seen),
+        "age_s": seconds_since(now, flow.first_seen),
+        "idle_s": seconds_since(now, flow.last_seen),
+        "rules": rules(engine, flow),
+    }
 }
 
 /// Names of the actions that match a flow.
 pub(super) fn rules(engine: &Engine, flow: &Flow) -> Value {
     let names = flow.stakes.matched().filter_map(|number| engine.rules().get(usize::from(number)));
-    names.map(|rule| Value::from(&*rule.name)).collect()
+    list(names.map(|rule| Value::from(&*rule.name)))
 }
 
 /// The name that a flow is for: its own, else what DNS said.

@@ -1,12 +1,13 @@
 //! What happened lately: volumes of the last minutes, and which flows matched which actions.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::health::{HISTORY_INTERVAL, Health};
 use super::queries::MatchesQuery;
 use super::top::{application_tag, protocol_name};
-use super::unix_ms;
+use super::{seconds_since, unix_ms};
 use crate::engine::Engine;
+use crate::json::{Shown, list, object};
 use crate::time::Timestamp;
 
 /// Volumes between each two moments that are kept.
@@ -15,14 +16,14 @@ pub(super) fn history(engine: &Engine, health: &Health<'_>) -> Value {
     let rows = moments.clone().zip(moments.skip(1)).map(|(before, moment)| {
         let [sent, got] = moment.bytes;
         let [sent_before, got_before] = before.bytes;
-        json!({
+        object! {
             "at": unix_ms(engine, moment.at),
             "local_bytes": sent.saturating_sub(sent_before),
             "other_bytes": got.saturating_sub(got_before),
             "flows": moment.flows,
-        })
+        }
     });
-    json!({"interval_s": HISTORY_INTERVAL.as_secs(), "rows": rows.collect::<Vec<Value>>()})
+    object! {"interval_s": HISTORY_INTERVAL.as_secs(), "rows": list(rows)}
 }
 
 /// The newest matches of actions.
@@ -36,21 +37,21 @@ pub(super) fn matches(engine: &Engine, now: Timestamp, query: &MatchesQuery) -> 
     found.truncate(query.limit);
     let next = found.last().filter(|_| more).map(|last| last.number);
     let rows = found.iter().map(|found| {
-        json!({
+        object! {
             "number": found.number,
             "at": unix_ms(engine, found.at),
-            "age_s": now.since(found.at).as_secs(),
-            "rule": &*found.rule,
-            "flow": engine.flows().get(found.id).is_some().then(|| found.id.to_string()),
-            "transport": found.transport.to_string(),
-            "local_ip": found.local.addr.to_string(),
+            "age_s": seconds_since(now, found.at),
+            "rule": found.rule,
+            "flow": engine.flows().get(found.id).map(|_| Shown(found.id)),
+            "transport": Shown(found.transport),
+            "local_ip": Shown(found.local.addr),
             "local_port": found.local.port,
-            "other_ip": found.other.addr.to_string(),
+            "other_ip": Shown(found.other.addr),
             "other_port": found.other.port,
             "application": application_tag(engine, found.application),
             "protocol": protocol_name(found.protocol),
-            "host": found.host.as_deref(),
-        })
+            "host": found.host,
+        }
     });
-    json!({"count": engine.matches_count(), "next": next, "matches": rows.collect::<Vec<Value>>()})
+    object! {"count": engine.matches_count(), "next": next, "matches": list(rows)}
 }

@@ -107,6 +107,11 @@ fn unix_ms(engine: &Engine, at: Timestamp) -> u64 {
     engine.unix_millis(at)
 }
 
+/// How long ago something was, in whole seconds; 0 if it lies ahead.
+fn seconds_since(now: Timestamp, earlier: Timestamp) -> u64 {
+    now.since(earlier).as_secs()
+}
+
 /// Compiles criteria that somebody asks with.
 fn compile(engine: &Engine, text: &str) -> Result<Criteria, Vec<criteria::Error>> {
     let config = engine.config();

@@ -12,7 +12,7 @@ use crate::app::Catalogue;
 use crate::effect::{Element, Part};
 use crate::engine::{Engine, Stay};
 use crate::flow::FlowId;
-use crate::json::object;
+use crate::json::{Shown, insert, list, object};
 use crate::net::Mac;
 use crate::policy::{View, protocols};
 use crate::time::Timestamp;
@@ -116,7 +116,7 @@ pub(super) fn answer(
         "in_sets": in_sets,
         "members": members,
         "live_flows": count,
-        "flows": rows.collect::<Vec<Value>>(),
+        "flows": list(rows),
         "catalogue": catalogue(engine.catalogue(), &what),
     })
 }
@@ -174,18 +174,15 @@ fn with_flows(engine: &Engine, now: Timestamp, stay: &Stay<'_>, told: bool) -> V
     let holders = holders.take(HOLDERS_MAX).map(|(id, flow)| {
         let view = engine.view(flow);
         object! {
-            "id": id.to_string(),
-            "client": flow.local().addr.to_string(),
-            "other": flow.other().to_string(),
+            "id": Shown(id),
+            "client": Shown(flow.local().addr),
+            "other": Shown(flow.other()),
             "application": view.app().map(|app| app.tag),
             "protocol": view.protocol().map(|protocol| protocol.name),
             "host": host(&view),
             "rules": flows::rules(engine, flow),
         }
     });
-    let holders: Vec<Value> = holders.collect();
-    if let Value::Object(fields) = &mut value {
-        fields.insert("flows".to_owned(), holders.into());
-    }
+    insert(&mut value, "flows", &list(holders));
     value
 }

@@ -5,10 +5,10 @@ use serde_json::Value;
 use super::health::Health;
 use super::request::{Refusal, SetsQuery};
 use super::top::{application_tag, protocol_name};
-use super::unix_ms;
+use super::{seconds_since, unix_ms};
 use crate::effect::SetId;
 use crate::engine::{Engine, Stay};
-use crate::json::object;
+use crate::json::{Shown, list, object};
 use crate::sorted::SortedMap;
 use crate::target::{Home, SetSpec, Standing};
 use crate::time::Timestamp;
@@ -36,7 +36,7 @@ pub(super) fn answer(
         }
     }
     let next = found.last().filter(|_| more).map(|stay| stay.number);
-    let members: Vec<Value> = found.iter().map(|stay| member(engine, now, stay)).collect();
+    let members = list(found.iter().map(|stay| member(engine, now, stay)));
     Ok(object! {"set": name, "count": count, "members": members, "next": next})
 }
 
@@ -61,7 +61,7 @@ fn named(engine: &Engine, name: &str) -> Result<Vec<SetId>, Refusal> {
 }
 
 /// Every set that the present configuration fills.
-pub(super) fn all(engine: &Engine, health: &Health<'_>) -> Vec<Value> {
+pub(super) fn all(engine: &Engine, health: &Health<'_>) -> Value {
     let mut counts: SortedMap<SetId, u32> = SortedMap::new();
     for live in engine.elements().iter() {
         counts.change(live.set, |count| *count = count.saturating_add(1));
@@ -96,7 +96,7 @@ pub(super) fn all(engine: &Engine, health: &Health<'_>) -> Vec<Value> {
             "timeout_s": spec.timeout.map(|timeout| timeout.as_secs()),
         }
     });
-    rows.collect()
+    list(rows)
 }
 
 /// How much of its room a set has taken, in percent.
@@ -117,9 +117,9 @@ pub(super) fn member(engine: &Engine, now: Timestamp, stay: &Stay<'_>) -> Value 
     let spec = engine.sets().get(stay.set);
     let because = stay.cause.map(|cause| {
         object! {
-            "flow": cause.flow().to_string(),
-            "client": cause.client().to_string(),
-            "rule": cause.rule.as_deref(),
+            "flow": Shown(&cause.flow()),
+            "client": Shown(cause.client()),
+            "rule": cause.rule,
             "application": application_tag(engine, cause.application),
             "protocol": protocol_name(cause.protocol.into()),
         }
@@ -129,8 +129,8 @@ pub(super) fn member(engine: &Engine, now: Timestamp, stay: &Stay<'_>) -> Value 
         "home": spec.map(home),
         "member": spec.map_or_else(|| stay.element.to_string(), |spec| spec.show(stay.element)),
         "since": unix_ms(engine, stay.since),
-        "age_s": now.since(stay.since).as_secs(),
-        "remaining_s": stay.until.map(|until| until.since(now).as_secs()),
+        "age_s": seconds_since(now, stay.since),
+        "remaining_s": stay.until.map(|until| seconds_since(until, now)),
         "live_flows": stay.holders,
         "because": because,
     }

@@ -1,13 +1,13 @@
 //! How the daemon is, in one object; and what it found wrong.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::health::{Entry, Health, hint};
 use super::request::TopBy;
-use super::{sets, top, unix_ms};
+use super::{seconds_since, sets, top, unix_ms};
 use crate::engine::{By, Engine};
 use crate::interface::Role;
-use crate::json::object;
+use crate::json::{list, object, put};
 use crate::time::Timestamp;
 
 /// Rows of each list of shares.
@@ -21,11 +21,19 @@ pub(super) fn answer(engine: &Engine, now: Timestamp, health: &Health<'_>) -> Va
     let pace = health.rates.pace();
     let findings = &health.findings.lines;
     let errors = findings.iter().filter(|(is_error, _)| *is_error).count();
+    let last = |is_error| {
+        let newest = health.journal.newest().find(|entry| entry.is_error == is_error);
+        newest.map(|newest| entry(engine, now, newest))
+    };
+    let mut lost = Map::new();
+    for (kind, count) in &health.lost {
+        put(&mut lost, kind, count);
+    }
     object! {
         "version": super::VERSION,
         "pid": health.pid,
         "now": unix_ms(engine, now),
-        "uptime_s": now.since(health.started).as_secs(),
+        "uptime_s": seconds_since(now, health.started),
         "config": object! {
             "path": health.config_path,
             "loaded": unix_ms(engine, health.loaded),
@@ -35,7 +43,7 @@ pub(super) fn answer(engine: &Engine, now: Timestamp, health: &Health<'_>) -> Va
             "warnings": findings.len().saturating_sub(errors),
             "refused": health.findings.failed,
         },
-        "interfaces": health.interfaces.iter().map(|source| {
+        "interfaces": list(health.interfaces.iter().map(|source| {
             let [received, dropped, interface_dropped] = source.frames;
             let role = Role::WORDS.iter().find(|(_, role)| *role == source.role);
             object! {
@@ -48,7 +56,7 @@ pub(super) fn answer(engine: &Engine, now: Timestamp, health: &Health<'_>) -> Va
                 "dropped": dropped,
                 "interface_dropped": interface_dropped,
             }
-        }).collect::<Vec<Value>>(),
+        })),
         "pace": object! {
             "packets_per_s": tenths(pace.packets_tenths),
             "flows_per_s": tenths(pace.flows_tenths),
@@ -83,14 +91,11 @@ pub(super) fn answer(engine: &Engine, now: Timestamp, health: &Health<'_>) -> Va
         "clients": shares(engine, By::Client),
         "netfilter": health.has_netfilter,
         "refused_changes": health.refused,
-        "lost": health.lost.iter().map(|(kind, count)| ((*kind).to_owned(), Value::from(*count)))
-            .collect::<serde_json::Map<String, Value>>(),
+        "lost": lost,
         "sets": sets::all(engine, health),
         "rules": rules(engine, now),
-        "last_error": health.journal.newest().find(|entry| entry.is_error)
-            .map(|newest| entry(engine, now, newest)),
-        "last_warning": health.journal.newest().find(|entry| !entry.is_error)
-            .map(|newest| entry(engine, now, newest)),
+        "last_error": last(true),
+        "last_warning": last(false),
     }
 }
 
@@ -100,18 +105,8 @@ fn tenths(tenths: u64) -> Value {
         return (tenths / 10).into();
     }
     // Written out, since nothing here counts in floating point.
-    format!("{}.{}", tenths / 10, tenths % 10).parse::<serde_json::Number>().into_value()
-}
-
-/// A number that may not have been one.
-trait IntoValue {
-    fn into_value(self) -> Value;
-}
-
-impl<E> IntoValue for Result<serde_json::Number, E> {
-    fn into_value(self) -> Value {
-        self.map_or(Value::Null, Value::Number)
-    }
+    let number = format!("{}.{}", tenths / 10, tenths % 10).parse();
+    number.map_or(Value::Null, Value::Number)
 }
 
 fn shares(engine: &Engine, by: By) -> Value {
@@ -126,10 +121,10 @@ fn shares(engine: &Engine, by: By) -> Value {
             "percent": tenths(share),
         }
     });
-    rows.collect()
+    list(rows)
 }
 
-fn rules(engine: &Engine, now: Timestamp) -> Vec<Value> {
+fn rules(engine: &Engine, now: Timestamp) -> Value {
     let mut live = vec![0_u32; engine.rules().len()];
     for number in engine.flows().iter().flat_map(|(_, flow)| flow.stakes.matched()) {
         if let Some(count) = live.get_mut(usize::from(number)) {
@@ -146,16 +141,16 @@ fn rules(engine: &Engine, now: Timestamp) -> Vec<Value> {
             "matches": rule.matches,
             "live": live,
             "last": rule.last.map(|at| unix_ms(engine, at)),
-            "last_s": rule.last.map(|at| now.since(at).as_secs()),
+            "last_s": rule.last.map(|at| seconds_since(now, at)),
         }
     });
-    rows.collect()
+    list(rows)
 }
 
 fn entry(engine: &Engine, now: Timestamp, entry: &Entry) -> Value {
     object! {
         "at": unix_ms(engine, entry.at),
-        "age_s": now.since(entry.at).as_secs(),
+        "age_s": seconds_since(now, entry.at),
         "severity": if entry.is_error { "error" } else { "warning" },
         "message": entry.line,
         "count": entry.count,
@@ -179,8 +174,8 @@ pub(super) fn findings(
             "path": health.config_path,
             "refused": health.findings.failed,
             "count": health.findings.lines.len(),
-            "findings": of_config.collect::<Vec<Value>>(),
+            "findings": list(of_config),
         },
-        "log": newest.collect::<Vec<Value>>(),
+        "log": list(newest),
     }
 }

@@ -7,14 +7,15 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::{Usage, VERSION, unix_ms};
+use super::{Usage, VERSION, seconds_since, unix_ms};
 use crate::config::{RecordKind, Telemetry};
 use crate::effect::{Effect, StreamId};
 use crate::engine::{Ended, Engine, Reason};
 use crate::flow::{FlowKey, Stage};
 use crate::interface::Role;
+use crate::json::{insert, object, put};
 use crate::policy::View;
 use crate::privacy;
 use crate::record;
@@ -82,15 +83,15 @@ impl Round<'_> {
         if !self.wanted.wants(kind) {
             return;
         }
-        let mut record = json!({
+        let mut record = object! {
             "type": kind.word(),
             "interface": view.interface.name,
             "internal": view.interface.role == Role::Lan,
             "flow": flow,
-        });
-        if let (Some(reason), Value::Object(fields)) = (reason, &mut record) {
+        };
+        if let Some(reason) = reason {
             let word = if reason == Reason::Closed { "closed" } else { "expired" };
-            fields.insert("reason".to_owned(), word.into());
+            insert(&mut record, "reason", &word);
         }
         self.push(record);
     }
@@ -221,11 +222,11 @@ impl Teller {
     ) -> Value {
         let counters = engine.counters();
         let live = u32::try_from(engine.flows().len()).unwrap_or(u32::MAX);
-        json!({
+        object! {
             "type": RecordKind::Status.word(),
             "agent_version": VERSION,
             "timestamp": unix_ms(engine, now) / 1000,
-            "uptime": now.since(started).as_secs(),
+            "uptime": seconds_since(now, started),
             "update_interval": wanted.status_interval.as_secs(),
             "cpu_cores": sys::cores(),
             "cpu_user": usage.cpu_centis.saturating_sub(usage.system_centis) / 100,
@@ -240,7 +241,7 @@ impl Teller {
             "dhc_status": true,
             "dhc_size": engine.hints().len(),
             "records_left_out": self.left_out,
-        })
+        }
     }
 }
 
@@ -281,9 +282,11 @@ fn stamp(fields: &mut Map<String, Value>, view: &View<'_>, engine: &Engine) {
     let [from, to] = flow.ends();
     let (transport, began) = (flow.key.transport(), flow.first_seen.as_micros());
     let name = format!("{transport} {from} {to} {began} {}", view.interface.name);
-    fields.extend(privacy::digest(&name).map(|digest| ("digest".to_owned(), digest.into())));
-    let times = [("first_seen_at", flow.first_seen), ("last_seen_at", flow.last_seen)];
-    fields.extend(times.map(|(key, at)| (key.to_owned(), unix_ms(engine, at).into())));
+    if let Some(digest) = privacy::digest(&name) {
+        put(fields, "digest", &digest);
+    }
+    put(fields, "first_seen_at", &unix_ms(engine, flow.first_seen));
+    put(fields, "last_seen_at", &unix_ms(engine, flow.last_seen));
 }
 
 /// Counters: `local_` and `other_` since they were told last, `total_` since the flow began.
@@ -300,7 +303,7 @@ fn counters(view: &View<'_>, told: &Told, round: &Round<'_>) -> Value {
         rate.and_then(|rate| u64::try_from(rate).ok()).unwrap_or(0)
     };
     let sum = |of: [u64; 2]| of.into_iter().fold(0_u64, u64::saturating_add);
-    let mut record = json!({
+    let mut record = object! {
         "local_packets": local_packets,
         "other_packets": other_packets,
         "total_packets": sum(packets.map(u64::from)),
@@ -310,7 +313,7 @@ fn counters(view: &View<'_>, told: &Told, round: &Round<'_>) -> Value {
         "local_rate": rate(local_bytes),
         "other_rate": rate(other_bytes),
         "detection_packets": view.flow.detection.packets,
-    });
+    };
     if let Value::Object(fields) = &mut record {
         stamp(fields, view, round.engine);
     }

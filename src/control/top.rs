@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::flows::is_of;
 use super::request::{Client, TopBy};
 use crate::engine::{By, Engine, Share, Volume};
-use crate::json::object;
+use crate::json::{insert, list, object};
 use crate::net::Mac;
 use crate::policy::protocols;
 use crate::sorted::SortedMap;
@@ -18,14 +18,14 @@ pub(super) fn answer(engine: &Engine, by: TopBy, client: Option<Client>, limit: 
     object! {
         "by": by.word(),
         "total": volume(&total),
-        "rows": rows.into_iter().map(|(name, tag, row)| {
-            let mut value = volume(&row);
-            if let Value::Object(fields) = &mut value {
-                fields.insert("name".to_owned(), name.into());
-                fields.extend(tag.map(|(key, tag)| (key.to_owned(), tag)));
+        "rows": list(rows.iter().map(|(name, tag, row)| {
+            let mut value = volume(row);
+            insert(&mut value, "name", name);
+            if let Some((key, tag)) = tag {
+                insert(&mut value, key, tag);
             }
             value
-        }).collect::<Vec<Value>>(),
+        })),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::criteria::{Criteria, Tested};
 use crate::engine::{Engine, Explained};
 use crate::flow::{Flow, FlowId, FlowKey, Stage};
 use crate::interface::Role;
-use crate::json::object;
+use crate::json::{Shown, insert, list, object};
 use crate::policy::{Action, Obstacle, View};
 use crate::record;
 
@@ -22,19 +22,15 @@ pub(super) fn answer(engine: &Engine, name: &FlowName) -> Result<Value, Refusal>
     let evaluated = flow.detection.stage != Stage::Undecided;
     let actions = engine.explain(&view);
     let mut answer = explanation(engine, &view, evaluated, &actions);
-    if let Value::Object(fields) = &mut answer {
-        let lines = actions.iter().map(|explained| {
-            let outcome = &explained.outcome;
-            Value::from(format!("{}: {}", outcome.action.name, reason(engine, &view, explained)))
-        });
-        fields.insert("words".to_owned(), lines.collect());
-        fields.insert("id".to_owned(), id.to_string().into());
-        if let Some(Value::Object(record)) = fields.get_mut("flow") {
-            for (key, at) in [("first_seen_at", flow.first_seen), ("last_seen_at", flow.last_seen)]
-            {
-                record.insert(key.to_owned(), view.unix_millis(at).into());
-            }
-        }
+    let lines = actions.iter().map(|explained| {
+        let outcome = &explained.outcome;
+        Value::from(format!("{}: {}", outcome.action.name, reason(engine, &view, explained)))
+    });
+    insert(&mut answer, "words", &list(lines));
+    insert(&mut answer, "id", &Shown(id));
+    if let Some(record) = answer.get_mut("flow") {
+        insert(record, "first_seen_at", &view.unix_millis(flow.first_seen));
+        insert(record, "last_seen_at", &view.unix_millis(flow.last_seen));
     }
     Ok(answer)
 }
@@ -116,24 +112,24 @@ pub fn explanation(
                 Some(Obstacle::OwnExemption(_)) => "exemption",
             },
         };
-        let Value::Object(fields) = &mut line else { return line };
-        let mut put = |key: &str, value: Value| drop(fields.insert(key.to_owned(), value));
         if let Some(Obstacle::Halted(by)) = outcome.obstacle {
-            put("halted_by", action_name(engine, by).into());
+            insert(&mut line, "halted_by", &action_name(engine, by));
         }
         if let Some(decisive) = &outcome.decided_by {
-            put("expression", decisive.criteria.texts().collect());
-            put("tests", decisive.explanation.tests.iter().map(test_as_json).collect());
+            insert(&mut line, "expression", &list(decisive.criteria.texts().map(Value::from)));
+            let tests = decisive.explanation.tests.iter();
+            insert(&mut line, "tests", &list(tests.map(test_as_json)));
         }
         let targets = explained.fires.iter();
-        put("targets", targets.map(|f| object! {"target": f.target, "wants": f.wants}).collect());
+        let targets = targets.map(|f| object! {"target": f.target, "wants": f.wants});
+        insert(&mut line, "targets", &list(targets));
         line
     });
     object! {
         "type": "explanation",
         "interface": view.interface.name,
         "evaluated": evaluated,
-        "actions": actions.collect::<Value>(),
+        "actions": list(actions),
         "flow": record::flow(view),
     }
 }

@@ -3,6 +3,7 @@
 //! That macro compiles 280 bytes for each key on MIPS: a text, a value, an insertion, and dropping
 //! what was there before. Here each key is one call.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -17,6 +18,33 @@ pub trait ToJson {
 #[inline(never)]
 pub fn put(object: &mut Map<String, Value>, key: &str, value: &dyn ToJson) {
     object.insert(key.to_owned(), value.to_json());
+}
+
+/// Puts a value into what is an object; anything else stays as it is.
+pub fn insert(object: &mut Value, key: &str, value: &dyn ToJson) {
+    if let Value::Object(fields) = object {
+        put(fields, key, value);
+    }
+}
+
+/// A list of what an iterator gives. Without the room that `collect` makes before, which takes 150
+/// bytes of code for each kind of iterator.
+pub fn list(items: impl Iterator<Item = Value>) -> Value {
+    let mut list = Vec::new();
+    for item in items {
+        list.push(item);
+    }
+    Value::Array(list)
+}
+
+/// Something as its text reads: made only where it is written.
+#[derive(Debug)]
+pub struct Shown<T>(pub T);
+
+impl<T: Display> ToJson for Shown<T> {
+    fn to_json(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
 }
 
 /// `object! { "key": value, ... }`: a JSON object. Values are what implements
@@ -96,7 +124,7 @@ impl<T: ToJson> ToJson for Option<T> {
 
 impl<T: ToJson> ToJson for [T] {
     fn to_json(&self) -> Value {
-        Value::Array(self.iter().map(ToJson::to_json).collect())
+        list(self.iter().map(ToJson::to_json))
     }
 }
 
@@ -114,7 +142,7 @@ impl<T: ToJson> ToJson for Vec<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::object;
+    use super::{Shown, insert, object};
     use serde_json::json;
 
     #[test]
@@ -131,6 +159,12 @@ mod tests {
                 "boxed": "y", "inner": { "yes": true }, "most": u64::MAX,
             })
         );
+        let mut shown = object! { "shown": Shown(4), "list": super::list([].into_iter()) };
+        insert(&mut shown, "more", &Shown('x'));
+        assert_eq!(shown, json!({"shown": "4", "list": [], "more": "x"}));
+        let mut none = json!(null);
+        insert(&mut none, "more", &true);
+        assert_eq!(none, json!(null));
         let keys = object! { "z": 1_u8, "a": 2_u8, "z": 3_u8 };
         assert_eq!(keys.to_string(), r#"{"z":3,"a":2}"#);
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::finding::{Finding, Problem};
 use super::syntax::{Opt, Section, Text};
-use crate::json::Severity;
+use crate::json::{Severity, add_word};
 use crate::spelling::Nearest;
 
 /// A section being read: notes which options were asked for, so the rest can be told.
@@ -117,8 +117,15 @@ impl<'a> Reader<'a> {
         if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text.text) {
             return Ok(*meaning);
         }
-        let quoted: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-        Err(self.refuse_near(name, text, quoted.join(" or "), words.iter().map(|(word, _)| *word)))
+        let mut expected = String::new();
+        let mut nearest = Nearest::new(&text.text);
+        for (word, _) in words {
+            add_word(&mut expected, word);
+            if self.suggests() {
+                nearest.consider(word, word);
+            }
+        }
+        Err(self.refuse_with(name, text, expected, nearest.found()))
     }
 
     /// True or false.

@@ -23,7 +23,7 @@ impl Daemon {
     pub(super) fn open_control(&mut self) {
         let log = &mut self.log;
         if let Some(server) = &mut self.control {
-            server.tick(sys::monotonic(), |line| log.write(super::Level::Warning, &line));
+            server.tick(sys::monotonic(), log.at(super::Level::Warning));
         }
     }
 

@@ -81,7 +81,7 @@ impl Daemon {
         let flows: Vec<_> = self.engine.accountable(volumes.next, places).collect();
         let log = &mut self.log;
         for (id, tuple) in flows {
-            let found = keeper.accounts(&tuple, now, |line| log.write(Level::Error, &line));
+            let found = keeper.accounts(&tuple, now, log.at(Level::Error));
             let Some(found) = found else { continue };
             if found.offloaded {
                 volumes.offloaded = Some(now);
