@@ -3,6 +3,8 @@
 mod confine;
 mod control;
 mod losses;
+mod reload;
+mod source;
 mod telemetry;
 mod unread;
 
@@ -11,26 +13,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nfa::capture::{
-    CaptureError, FilterError, FlowFilter, LiveCapture, SNAPLEN, drop_bare_acknowledgements,
-};
+use nfa::capture::{CaptureError, FlowFilter, LiveCapture, SNAPLEN};
 use nfa::config::{Config, INTERFACE_DEFAULT, Severity};
 use nfa::control::{Findings, Rates, Server, Teller};
-use nfa::effect::SetId;
 use nfa::engine::{Engine, Frames, LESSON_BELOW, Limits, Output, Question, UNWANTED_AFTER};
 use nfa::flow::Locality;
 use nfa::interface::{Interface, Role};
 use nfa::net::Network;
-use nfa::netlink::nftables::Feed;
 use nfa::sorted::SortedSet;
 use nfa::sys::{self, Interest, LinkWatch, PollFd, Signal, SignalFd};
-use nfa::target::{ADOPTED_MAX, Clock, Keeper, Newcomer, Recorder};
+use nfa::target::{Clock, Keeper, Newcomer, Recorder};
 use nfa::time::Timestamp;
 use nfa::wire;
 
 use super::log::{Level, Log};
 use super::options::{Options, UsageError};
 use super::{Command, Failure, Outcome};
+use source::Source;
 
 /// The command.
 pub static RUN: Command = Command {
@@ -48,22 +47,9 @@ const FRAMES_PER_TURN: usize = 512;
 /// Effects that are sent before more frames are read.
 const EFFECTS_PER_SEND: usize = 200;
 
-/// Most lines about sets that ask in vain to be filled: as many as there can be at a time.
-const REFUSED_MAX: usize = 2 * ADOPTED_MAX;
-
 /// Most findings of a configuration that are kept for whoever asks, and how long each may be.
 const FINDINGS_MAX: usize = 200;
 const FINDING_CHARS_MAX: usize = 1000;
-
-/// An interface of the configuration and its capture, while there is one.
-struct Source {
-    interface: Interface,
-    capture: Option<LiveCapture>,
-    /// Why there is none, as it was told.
-    told: String,
-    /// What the kernel leaves out, in words.
-    filter: String,
-}
 
 struct Daemon {
     options: Options,
@@ -193,17 +179,6 @@ fn load_filter(flows_max: usize, log: &mut Log) -> Option<FlowFilter> {
     }
 }
 
-/// Puts the best filter there is before a capture; says what it drops.
-fn put_before(
-    capture: &LiveCapture,
-    filter: Option<&FlowFilter>,
-) -> Result<&'static str, FilterError> {
-    match filter {
-        Some(filter) => filter.attach(capture).map(|()| "decided flows"),
-        None => drop_bare_acknowledgements(capture, SNAPLEN).map(|()| "bare acknowledgements"),
-    }
-}
-
 /// Catalogue and configuration; findings go to the log.
 fn load(
     options: &Options,
@@ -235,54 +210,6 @@ fn interfaces(options: &Options, config: &Config) -> Vec<Interface> {
         Some(name) => vec![lan(name)],
         None if config.interfaces.is_empty() => vec![lan(INTERFACE_DEFAULT)],
         None => config.interfaces.clone(),
-    }
-}
-
-impl Source {
-    fn new(interface: &Interface) -> Self {
-        let (told, filter) = ("not opened yet".to_owned(), String::new());
-        Source { interface: interface.clone(), capture: None, told, filter }
-    }
-
-    /// Opens the capture if there is none. What keeps it from opening is told once.
-    fn open(&mut self, filter: Option<&FlowFilter>, log: &mut Log) -> Result<(), CaptureError> {
-        if self.capture.is_some() {
-            return Ok(());
-        }
-        match LiveCapture::open(&self.interface.name, SNAPLEN) {
-            Ok(capture) => {
-                let how = match put_before(&capture, filter) {
-                    Ok(dropped) => format!("the kernel drops {dropped}"),
-                    Err(error) => format!("every frame is copied ({error})"),
-                };
-                log.write(Level::Info, &format!("{}: capturing; {how}", self.interface.name));
-                self.capture = Some(capture);
-                self.filter = how;
-                self.told.clear();
-                Ok(())
-            }
-            Err(error @ CaptureError::Permission { .. }) => Err(error),
-            Err(error) => {
-                let message = error.to_string();
-                if message != self.told {
-                    log.write(Level::Warning, &format!("{message}; waiting for it"));
-                    self.told = message;
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Gives the capture up; the next round of house-keeping tries again.
-    fn lose(&mut self, reason: &str, losses: &mut losses::Losses, log: &mut Log) {
-        if let Some(Ok(stats)) = self.capture.as_mut().map(LiveCapture::stats) {
-            losses.keep_frames(stats.dropped);
-        }
-        self.capture = None;
-        if reason != self.told {
-            log.write(Level::Warning, &format!("{reason}; waiting for it"));
-            reason.clone_into(&mut self.told);
-        }
     }
 }
 
@@ -441,54 +368,6 @@ impl Daemon {
         self.adopt_sets();
     }
 
-    /// Looks for sets that ask by their names to be filled, if the configuration wants it.
-    fn search(&mut self) {
-        let (adopts, log) = (self.engine.config().adopts, &mut self.log);
-        if let Some(keeper) = &mut self.keeper {
-            keeper.search(adopts, log.at(Level::Warning));
-        }
-    }
-
-    /// Takes what the search has found, if it is not what was found before.
-    fn adopt_sets(&mut self) {
-        let Some(keeper) = &mut self.keeper else { return };
-        let Some(found) = keeper.news() else { return };
-        if !self.engine.config().adopted.are(&found.sets) {
-            let before = self.engine.live_sets().to_vec();
-            self.engine.adopt_sets(found.sets, &mut self.output);
-            let (sets, log) = (self.engine.sets(), &mut self.log);
-            // A set that has gone takes no changes; one that has come must be known before it does.
-            keeper.retire(sets, self.engine.live_sets(), log.at(Level::Warning));
-            let live = self.engine.live_sets().iter();
-            let new: Vec<SetId> = live.filter(|id| !before.contains(id)).copied().collect();
-            for spec in new.iter().filter_map(|id| sets.get(*id)) {
-                log.write(Level::Info, &format!("{spec} is filled because of its name"));
-            }
-            keeper.prepare(sets, &new, log.at(Level::Error));
-            self.send();
-        }
-        let of_names = self.engine.config().adopted.refused().iter();
-        for line in found.refused.iter().chain(of_names) {
-            if self.refused.len() < REFUSED_MAX && self.refused.insert(line.clone()) {
-                self.log.write(Level::Warning, line);
-            }
-        }
-    }
-
-    fn prepare(&mut self) {
-        let (clock, log) = (self.clock(), &mut self.log);
-        let (streams, live) = (self.engine.streams(), self.engine.live_streams());
-        self.recorder.prepare(streams, live, clock, log.at(Level::Error));
-        let Some(keeper) = &mut self.keeper else { return };
-        keeper.prepare(self.engine.sets(), self.engine.live_sets(), log.at(Level::Error));
-        let captured = |feed: &Feed| {
-            let name = format!("nflog:{}", feed.group);
-            self.sources.iter().any(|source| source.interface.name == name)
-        };
-        let feeds = self.engine.config().feeds.iter().filter(|feed| captured(feed));
-        keeper.feed(feeds.copied().collect(), log.at(Level::Info));
-    }
-
     /// Opens what has come, gives up what has gone.
     fn look_at_interfaces(&mut self) -> Result<(), Failure> {
         for source in &mut self.sources {
@@ -555,52 +434,6 @@ impl Daemon {
             self.log.locality = Locality::new(locals.clone());
             self.locals = locals;
         }
-    }
-
-    /// A configuration that cannot be used leaves the old one in force.
-    fn reload(&mut self) {
-        let (log, findings) = (&mut self.log, &mut self.findings);
-        let Some((mut config, catalogue)) = load(&self.options, &self.path, log, findings) else {
-            self.log.write(Level::Error, "the old configuration stays in force");
-            return;
-        };
-        if let Some(keeper) = &mut self.keeper {
-            let log = &mut self.log;
-            keeper.search(config.adopts, log.at(Level::Warning));
-            // Those that nfa made for targets go with them.
-            let mut found = keeper.found().sets;
-            found.retain(|set| !self.engine.config().sets.makes(&set.spec));
-            config.adopt(found, &catalogue);
-        }
-        self.refused.clear();
-        let interfaces = interfaces(&self.options, &config);
-        self.engine.reload(config, Arc::new(catalogue), interfaces.clone(), &mut self.output);
-        self.take_interfaces(&interfaces);
-        // New sets must be there before their elements; old ones are emptied by the same changes.
-        self.prepare();
-        self.send();
-        if let Some(keeper) = &mut self.keeper {
-            let log = &mut self.log;
-            keeper.retire(self.engine.sets(), self.engine.live_sets(), log.at(Level::Warning));
-        }
-        self.loaded = sys::monotonic();
-        self.log.clients = self.engine.config().privacy.clients;
-        self.log.write(Level::Info, &format!("{}: reloaded", self.path.display()));
-    }
-
-    /// Captures that go on are not interrupted.
-    fn take_interfaces(&mut self, interfaces: &[Interface]) {
-        let mut old = std::mem::take(&mut self.sources);
-        self.sources = interfaces
-            .iter()
-            .map(|interface| {
-                let same = old.iter().position(|source| source.interface.name == interface.name);
-                let mut source =
-                    same.map_or_else(|| Source::new(interface), |at| old.swap_remove(at));
-                source.interface = interface.clone();
-                source
-            })
-            .collect();
     }
 
     fn tell_counters(&mut self) {
