@@ -25,12 +25,18 @@ pub struct Daemon {
 impl Daemon {
     /// With the configuration `nfa.json` in a folder, which goes with the test.
     pub fn start(folder: PathBuf, more: &[&str]) -> Self {
+        Daemon::start_with(folder, more, &[])
+    }
+
+    /// With variables of the environment too.
+    pub fn start_with(folder: PathBuf, more: &[&str], variables: &[(&str, &str)]) -> Self {
         let log = fs::File::create(folder.join("log")).unwrap();
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let mut command = Command::new(NFA);
         command.args(["run", "--config"]).arg(folder.join("nfa.json"));
         command.arg("--catalogue").arg(root.join("files/usr/share/nfa/apps.d"));
         command.arg("--socket").arg(folder.join("nfa.sock")).args(more);
+        command.envs(variables.iter().copied());
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
         Daemon { child: child.unwrap(), folder }
     }
