@@ -1,8 +1,9 @@
 //! Rules on sets that stand behind "established": they see only the first packets of a flow, before
 //! it has a name. For `nfa doctor`.
 
-use std::collections::BTreeMap;
 use std::process::Command;
+
+use nfa::sorted::SortedMap;
 
 /// Longest ruleset that is looked at, in bytes.
 const TEXT_MAX: usize = 4 << 20;
@@ -14,7 +15,7 @@ const STEPS_MAX: usize = 100_000;
 /// A ruleset: its chains by name, and those that forwarded packets come to first.
 #[derive(Debug, Default)]
 struct Rules<'t> {
-    chains: BTreeMap<String, Vec<&'t str>>,
+    chains: SortedMap<String, Vec<&'t str>>,
     bases: Vec<String>,
 }
 
@@ -53,7 +54,7 @@ fn read_nft(text: &str) -> Rules<'_> {
             if line.contains(" hook forward ") {
                 rules.bases.push(chain.clone());
             }
-            rules.chains.entry(chain.clone()).or_default().push(line);
+            rules.chains.change(chain.clone(), |rules| rules.push(line));
         }
     }
     rules
@@ -66,7 +67,7 @@ fn read_iptables(text: &str) -> Rules<'_> {
         else {
             continue;
         };
-        rules.chains.entry(format!(" {chain}")).or_default().push(rule);
+        rules.chains.change(format!(" {chain}"), |rules| rules.push(rule));
     }
     rules
 }
