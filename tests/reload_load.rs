@@ -22,8 +22,8 @@ use nfa::netlink::{Client, ipset, nftables};
 
 const FLOWS: u16 = 2000;
 const RELOADS: usize = 100;
-/// Memory is compared with that after so many reloads: until the fortieth it grows by some 300 KiB (void timers of
-/// elements are tidied only when there are twice as many as elements), and in the next 260 not at all.
+/// Memory is compared with that after so many reloads: until the fortieth it grows by some 300 KiB, and in the
+/// next 260 not at all.
 const WARM_UP: usize = 50;
 /// More than that is growth, in KiB: 2 bytes a flow and reload.
 const GROWTH_MAX_KIB: u64 = 200;
