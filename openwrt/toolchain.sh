@@ -132,13 +132,6 @@ prepare_libpcap() {
   rm -rf "$lib"
   mkdir -p "$work"
   quietly "unpack libpcap for $triple" tar xf "$source" -C "$work" --strip-components=1
-  # It reads the kernel's version, and sscanf would bring all of musl's reading of numbers: 20 kB on MIPS.
-  sed -i 's/matches = sscanf(release, .*/char *end;\
-	major = strtol(release, \&end, 10);\
-	matches = *end == '"'.'"' ? 2 : 1;\
-	minor = matches == 2 ? strtol(end + 1, \&end, 10) : 0;\
-	verlen = (int)(end - release);/' "$work/pcap-linux.c"
-  ! grep -q sscanf "$work/pcap-linux.c" || die "step 'libpcap for $triple' failed: its use of sscanf is another now"
   local host
   host=$(router "$triple" cc)
   # configure does not know "musleabi" as a system.
@@ -148,6 +141,13 @@ prepare_libpcap() {
     ./configure --host="${host%%musl*}musl" --with-pcap=linux --disable-shared --without-libnl --disable-usb \
     --disable-bluetooth --disable-dbus --disable-rdma --disable-remote --without-dpdk --without-dag \
     --without-septel --without-snf --without-turbocap
+  # It reads the kernel's version, and sscanf would bring all of musl's reading of numbers: 20 kB on MIPS.
+  sed -i 's/matches = sscanf(release, .*/char *end;\
+	major = strtol(release, \&end, 10);\
+	matches = *end == '"'.'"' ? 2 : 1;\
+	minor = matches == 2 ? strtol(end + 1, \&end, 10) : 0;\
+	verlen = (int)(end - release);/' "$work/pcap-linux.c"
+  ! grep -q sscanf "$work/pcap-linux.c" || die "step 'libpcap for $triple' failed: its use of sscanf is another now"
   quietly "compile libpcap for $triple" make -C "$work" -j2 libpcap.a
   mkdir -p "$lib.new"
   cp "$work/libpcap.a" "$work/VERSION" "$lib.new/"
