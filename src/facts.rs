@@ -115,13 +115,14 @@ impl Details {
     pub fn keep(&mut self, known: &mut KnownDetails) {
         let Some(list) = &mut self.0 else { return };
         let Some(own) = Arc::get_mut(list) else { return };
-        own.shrink_to_fit();
-        if list.len() > SHARED_DETAILS_MAX || list.iter().any(Detail::is_dear) {
+        let alike = own.len() <= SHARED_DETAILS_MAX && !own.iter().any(Detail::is_dear);
+        if alike && let Some(shared) = known.lists.iter().find(|shared| ***shared == *own) {
+            *list = Arc::clone(shared);
             return;
         }
-        match known.lists.iter().find(|shared| *shared == list) {
-            Some(shared) => *list = Arc::clone(shared),
-            None => known.note(list),
+        own.shrink_to_fit();
+        if alike {
+            known.note(list);
         }
     }
 }
