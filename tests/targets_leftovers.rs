@@ -143,3 +143,69 @@ fn what_has_a_clock_is_kept_while_its_flow_goes_on() {
     assert!(!rig.keeper.has_inherited(rig.now));
     assert_eq!((rig.keeper.failures(), rig.told()), (0, Vec::new()));
 }
+
+/// What others take out of it comes back with what was left on its clock, and with its mark, until
+/// that runs out or a flow of this run has it.
+#[test]
+fn what_has_a_clock_is_put_back() {
+    let Some(()) = namespace() else { return };
+    let configuration = r#"{"targets": {
+          "i": {"target_type": "ipset", "set_name": "i", "set_family": "ipv4",
+                 "type": "hash:ip,port", "managed": true, "ttl": 100, "skb_mark": "0x7"},
+          "n": {"target_type": "nftset", "set_name": "n", "set_family": "ipv4", "managed": true,
+                 "type": ["other_addr", "other_port"], "ttl": 100}},
+        "actions": {"a": {"criteria": "protocol == 'bittorrent';", "targets": ["i", "n"]}}}"#;
+    let (goes_on, silent) = ("203.0.113.7", "203.0.113.8");
+    let (from, to) = ("192.168.1.10 5000", "203.0.113.7 6881");
+    let sizes = || (ipset_elements("i.v4").len(), nft_elements("inet nfa n.v4").len());
+    let mut rig = Rig::new(configuration);
+    rig.tcp(from, to, &handshake());
+    rig.tcp("192.168.1.10 5001", &format!("{silent} 6881"), &handshake());
+    drop(rig); // SIGKILL: nothing is tidied up
+    for peer in [goes_on, silent] {
+        run(&format!("ipset add -exist i.v4 {peer},tcp:6881 timeout 20 skbmark 0x7"));
+    }
+
+    let mut rig = Rig::new(configuration);
+    rig.keep_inherited();
+    rig.told();
+    let flush = |rig: &mut Rig| {
+        run("ipset flush i.v4");
+        run("nft flush set inet nfa n.v4");
+        assert_eq!(sizes(), (0, 0));
+        rig.restore();
+        rig.notice();
+        sizes()
+    };
+    rig.wait(5);
+    assert_eq!(flush(&mut rig), (2, 2));
+    let line = |peer: &str| {
+        let list = run("ipset list i.v4");
+        list.lines().find(|line| line.starts_with(peer)).map(str::to_owned).unwrap()
+    };
+    let seconds = |line: &str| line.split_whitespace().nth(2).unwrap().parse::<u32>().unwrap();
+    let put_back = line(silent);
+    assert!(
+        put_back.contains("skbmark 0x7") && (12..=15).contains(&seconds(&put_back)),
+        "{put_back}"
+    );
+    // Renewed because its flow goes on, it keeps its mark.
+    rig.tcp(from, to, b"\xfe\x81 in the middle of something");
+    rig.wait(1);
+    rig.keep_inherited();
+    let renewed = line(goes_on);
+    assert!(renewed.contains("skbmark 0x7") && seconds(&renewed) > 90, "{renewed}");
+    // A flow of this run has it: it counts once, so nothing is missed and nothing put back.
+    rig.tcp("192.168.1.10 5002", &format!("{silent} 6881"), &handshake());
+    run(&format!("ipset add -exist i.v4 {goes_on},tcp:6881 timeout 50 skbmark 0x7"));
+    rig.restore();
+    assert!(seconds(&line(goes_on)) <= 50);
+    assert_eq!(flush(&mut rig), (2, 2));
+    assert!(seconds(&line(silent)) > 90, "its own now");
+    // By then the clocks of the earlier run have run out; the flow of this one is open.
+    rig.wait(101);
+    rig.keep_inherited();
+    assert_eq!(flush(&mut rig), (1, 1));
+    assert_eq!(ipset_elements("i.v4"), [format!("{silent},tcp:6881")]);
+    assert_eq!((rig.keeper.failures(), rig.told()), (0, Vec::new()));
+}

@@ -1,8 +1,9 @@
 //! The rules that feed NFLOG groups: made at the start, put back when others took them out, removed
 //! at the end.
 
+use super::nft::at_once;
+use crate::netlink::Client;
 use crate::netlink::nftables::{self, FEED_TABLE, Feed};
-use crate::netlink::{Batch, Client, Error};
 
 /// The rules wanted, and whether they may be gone.
 #[derive(Debug, Default)]
@@ -59,7 +60,8 @@ impl Feeds {
             return;
         }
         self.wanted.clear();
-        let removed = send(client, |batch| nftables::delete_table(batch, &nftables::feed_table()));
+        let removed =
+            at_once(client, |batch| nftables::delete_table(batch, &nftables::feed_table()));
         if let Err(error) = removed
             && !error.is_missing()
         {
@@ -68,7 +70,7 @@ impl Feeds {
     }
 
     fn make(&mut self, client: &mut Client, what: &str, tell: &mut dyn FnMut(String)) {
-        match send(client, |batch| nftables::set_feeds(batch, &self.wanted)) {
+        match at_once(client, |batch| nftables::set_feeds(batch, &self.wanted)) {
             Ok(()) => {
                 self.told.clear();
                 tell(format!("table inet {FEED_TABLE}, which feeds the capture: {what}"));
@@ -83,14 +85,4 @@ impl Feeds {
             }
         }
     }
-}
-
-/// One transaction, of which the first failure is the result.
-fn send(
-    client: &mut Client,
-    fill: impl FnOnce(&mut Batch) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut batch = Batch::new();
-    fill(&mut batch)?;
-    client.commit(&mut batch).into_iter().next().map_or(Ok(()), |failure| Err(failure.error))
 }

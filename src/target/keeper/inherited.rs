@@ -1,6 +1,7 @@
 //! Elements with a clock that an earlier run left in sets: while a flow that was picked up in its middle,
 //! so that nobody can tell what it matched, shows that it goes on, its element's clock is wound
-//! again. Of the others the kernel's clock takes care.
+//! again. Of the others the kernel's clock takes care. What others take out is put back with what
+//! was left on its clock.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,11 +9,12 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 
 use super::leftovers::{Leftover, MEMBERS_MAX, each_member};
-use super::{Keeper, State, ipset, nft};
-use crate::effect::{Hit, Live, SetId};
-use crate::netlink::{Client, Error};
+use super::{Keeper, Kept, State};
+use crate::effect::{Element, Hit, SetId};
+use crate::netlink::ipset::SkbInfo;
+use crate::netlink::{Batch, Client, Error};
 use crate::sorted::SortedMap;
-use crate::target::set::{Home, SetSpec, Sets};
+use crate::target::set::{SetSpec, Sets};
 use crate::time::Timestamp;
 
 /// Between two looks at the flows: they go through the whole table.
@@ -25,6 +27,21 @@ struct Heirloom {
     left: Duration,
     /// When that runs out, and when it was last wound; from the first look on.
     times: Option<(Timestamp, Timestamp)>,
+    /// What packets get, which a renewal must say again.
+    skb: SkbInfo,
+}
+
+impl Heirloom {
+    /// How long its clock still runs; none if it has run out or was not looked at yet.
+    fn left(&self, now: Timestamp) -> Option<Duration> {
+        let (until, _) = self.times.filter(|(until, _)| *until > now)?;
+        Some(until.since(now))
+    }
+
+    /// What a set that was made so takes of it.
+    fn skb(&self, kept: Kept) -> SkbInfo {
+        if kept.skbinfo { self.skb } else { SkbInfo::default() }
+    }
 }
 
 /// All of them, by set. Empty once the clocks of all have run out.
@@ -41,7 +58,7 @@ impl Inherited {
     pub fn find(&mut self, client: &mut Client, id: SetId, spec: &SetSpec) -> Result<(), Error> {
         if spec.flush_on_create {
             let flushed = &mut self.flushed;
-            return each_member(client, spec, &mut |_, _| *flushed = flushed.wrapping_add(1));
+            return each_member(client, spec, &mut |_, _, _| *flushed = flushed.wrapping_add(1));
         }
         if spec.timeout.is_none() {
             return Ok(());
@@ -49,9 +66,9 @@ impl Inherited {
         let known: usize = self.sets.values().map(HashMap::len).sum();
         let room = MEMBERS_MAX.saturating_sub(known);
         let mut found = HashMap::default();
-        each_member(client, spec, &mut |member, left| {
+        each_member(client, spec, &mut |member, left, skb| {
             if let Some(left) = left.filter(|left| !left.is_zero() && found.len() < room) {
-                found.insert(member, Heirloom { left, times: None });
+                found.insert(member, Heirloom { left, times: None, skb });
             }
         })?;
         if !found.is_empty() {
@@ -63,6 +80,47 @@ impl Inherited {
     /// A set is kept no more.
     pub fn forget(&mut self, id: SetId) {
         self.sets.remove(&id);
+    }
+
+    /// An element is this run's own from now on.
+    pub fn claim(&mut self, id: SetId, spec: &SetSpec, element: &Element) {
+        if let Some(found) = self.sets.get_mut(&id)
+            && let Some(member) = Leftover::of(spec, element)
+        {
+            found.remove(&member);
+        }
+    }
+
+    /// Those of a set that ought to be in it, and how long yet.
+    fn running(
+        &self,
+        id: SetId,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&Leftover, &Heirloom, Duration)> {
+        let of_set = self.sets.get(&id).into_iter().flatten();
+        of_set.filter_map(move |(member, heirloom)| Some((member, heirloom, heirloom.left(now)?)))
+    }
+
+    /// How many of a set ought to be in it.
+    pub fn count(&self, id: SetId, now: Timestamp) -> usize {
+        self.running(id, now).count()
+    }
+
+    /// Queues those of a set, each with what is left on its clock. A set without clocks would keep
+    /// them for ever.
+    pub fn put_back(
+        &self,
+        batch: &mut Batch,
+        (id, spec): (SetId, &SetSpec),
+        kept: Kept,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if !kept.timeouts {
+            return Ok(());
+        }
+        self.running(id, now).try_for_each(|(member, heirloom, left)| {
+            member.add(batch, spec, left, &heirloom.skb(kept))
+        })
     }
 
     /// Elements that were taken out at the start.
@@ -110,24 +168,22 @@ impl Keeper {
                 else {
                     continue;
                 };
-                let Some(element) = spec.element(&hit) else { continue };
-                let Some(times) = Leftover::of(spec, &element)
-                    .and_then(|leftover| found.get_mut(&leftover))
-                    .and_then(|heirloom| heirloom.times.as_mut())
+                if !kept.timeouts {
+                    continue; // made anew by others: it would stay for ever
+                }
+                let Some(member) = spec.element(&hit).and_then(|own| Leftover::of(spec, &own))
                 else {
                     continue;
                 };
-                if last_seen <= times.1 {
-                    continue; // silent since
+                let Some(heirloom) = found.get_mut(&member) else { continue };
+                // Silent since it was last wound?
+                if heirloom.times.is_none_or(|(_, wound)| last_seen <= wound) {
+                    continue;
                 }
-                *times = (now.after(timeout), now);
+                heirloom.times = Some((now.after(timeout), now));
                 self.batch.set_tag(id.0.into());
-                let live = Live { set: *id, element: &element, timeout: Some(timeout), skb: None };
-                let pushed = match spec.home {
-                    Home::Ipset => ipset::add(&mut self.batch, spec, &live, kept),
-                    Home::Nft(_) => nft::refresh(&mut self.batch, spec, &element, timeout, kept),
-                };
-                if let Err(error) = pushed {
+                let skb = heirloom.skb(kept);
+                if let Err(error) = member.renew(&mut self.batch, spec, timeout, &skb) {
                     self.failures.note(id.0.into(), &error, now, &mut tell);
                 }
             }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::{Keeper, State, ipset, nft};
 use crate::effect::{Element, Live, SetId};
-use crate::netlink::{Client, Error, ipset as kernel_ipset, nftables};
+use crate::netlink::ipset::{self as kernel_ipset, SkbInfo};
+use crate::netlink::{Batch, Client, Error, nftables};
 use crate::sorted::SortedMap;
 use crate::target::set::{Home, SetSpec, Sets};
 use crate::time::Timestamp;
@@ -14,7 +15,7 @@ use crate::time::Timestamp;
 /// How long a flow of the earlier run has to be seen again: as long as a silent TCP connection is
 /// taken to be alive.
 const GRACE: Duration = Duration::from_secs(300);
-/// Most elements kept in mind, of about 100 bytes each; what is beyond stays in its set.
+/// Most elements kept in mind, of about 130 bytes each; what is beyond stays in its set.
 pub(super) const MEMBERS_MAX: usize = 16_384;
 
 /// An element as its kind of set has it.
@@ -32,23 +33,63 @@ impl Leftover {
             Home::Nft(_) => nft::key_of(element).map(Leftover::Nft),
         }
     }
+
+    /// Queues its addition; of one that is there ipset winds the clock, nft does not.
+    pub fn add(
+        &self,
+        batch: &mut Batch,
+        spec: &SetSpec,
+        left: Duration,
+        skb: &SkbInfo,
+    ) -> Result<(), Error> {
+        match self {
+            Leftover::Ipset(entry) => kernel_ipset::add(batch, &spec.name, entry, Some(left), skb),
+            Leftover::Nft(key) => {
+                nft::name(spec).map_or(Ok(()), |set| nftables::add(batch, &set, key, Some(left)))
+            }
+        }
+    }
+
+    /// Queues its addition, or the winding of its clock.
+    pub fn renew(
+        &self,
+        batch: &mut Batch,
+        spec: &SetSpec,
+        timeout: Duration,
+        skb: &SkbInfo,
+    ) -> Result<(), Error> {
+        match self {
+            Leftover::Ipset(_) => self.add(batch, spec, timeout, skb),
+            Leftover::Nft(key) => nft::name(spec)
+                .map_or(Ok(()), |set| nftables::refresh(batch, &set, key, Some(timeout))),
+        }
+    }
+
+    fn delete(&self, batch: &mut Batch, spec: &SetSpec) -> Result<(), Error> {
+        match self {
+            Leftover::Ipset(entry) => kernel_ipset::delete(batch, &spec.name, entry),
+            Leftover::Nft(key) => {
+                nft::name(spec).map_or(Ok(()), |set| nftables::delete(batch, &set, key))
+            }
+        }
+    }
 }
 
-/// Shows `each` what is in a set, and what the kernel's clock for it says.
+/// Shows `each` what is in a set, what the kernel's clock for it says, and what packets get.
 pub(super) fn each_member(
     client: &mut Client,
     spec: &SetSpec,
-    each: &mut dyn FnMut(Leftover, Option<Duration>),
+    each: &mut dyn FnMut(Leftover, Option<Duration>, SkbInfo),
 ) -> Result<(), Error> {
     match &spec.home {
         Home::Ipset => kernel_ipset::dump(client, &spec.name, |member| {
-            each(Leftover::Ipset(member.entry), member.timeout);
+            each(Leftover::Ipset(member.entry), member.timeout, member.skb);
         }),
         Home::Nft(_) => {
             let Some(set) = nft::name(spec) else { return Ok(()) };
             let info = nftables::set(client, &set)?;
             nftables::elements(client, &info, |element| {
-                each(Leftover::Nft(element.key), element.left);
+                each(Leftover::Nft(element.key), element.left, SkbInfo::default());
             })
         }
     }
@@ -68,7 +109,7 @@ impl Leftovers {
         let known: usize = self.0.values().map(|(_, found)| found.len()).sum();
         let room = MEMBERS_MAX.saturating_sub(known);
         let mut found = Vec::new();
-        each_member(client, spec, &mut |leftover, timeout| {
+        each_member(client, spec, &mut |leftover, timeout, _| {
             // One that has a clock is not of nfa's making, and needs no help.
             if timeout.unwrap_or_default().is_zero() && found.len() < room {
                 found.push(leftover);
@@ -114,16 +155,7 @@ impl Keeper {
             self.batch.set_tag(id.0.into());
             let mut removed = 0u32;
             for leftover in found.iter().filter(|leftover| !wanted.contains(leftover)) {
-                let pushed = match leftover {
-                    Leftover::Ipset(entry) => {
-                        kernel_ipset::delete(&mut self.batch, &spec.name, entry)
-                    }
-                    Leftover::Nft(key) => match nft::name(spec) {
-                        Some(set) => nftables::delete(&mut self.batch, &set, key),
-                        None => Ok(()),
-                    },
-                };
-                match pushed {
+                match leftover.delete(&mut self.batch, spec) {
                     Ok(()) => removed = removed.saturating_add(1),
                     Err(error) => self.failures.note(id.0.into(), &error, now, tell),
                 }

@@ -223,6 +223,9 @@ impl Keeper {
     fn push_member(&mut self, sets: &Sets, effect: &Effect) -> Result<(), (u32, Error)> {
         let Some(id) = effect.set() else { return Ok(()) };
         let Some(spec) = sets.get(id) else { return Ok(()) };
+        if let Effect::Add { element, .. } = effect {
+            self.inherited.claim(id, spec, element);
+        }
         let Some(&State::Ready(kept)) = self.states.get(&id) else { return Ok(()) };
         self.batch.set_tag(id.0.into());
         let batch = &mut self.batch;

@@ -262,7 +262,7 @@ fn create(
 }
 
 /// One transaction, of which the first failure is the result.
-fn at_once(
+pub(super) fn at_once(
     client: &mut Client,
     fill: impl FnOnce(&mut Batch) -> Result<(), Error>,
 ) -> Result<(), Error> {

@@ -108,8 +108,8 @@ impl Keeper {
         self.commit(now, tell);
     }
 
-    /// Queues every element of a set; those that are there keep their clocks (nft) or start anew
-    /// (ipset).
+    /// Queues every element of a set, those of an earlier run too; those that are there keep their
+    /// clocks (nft) or start anew (ipset).
     fn put_back<'e>(
         &mut self,
         id: SetId,
@@ -124,6 +124,9 @@ impl Keeper {
             if let Err(error) = add(&mut self.batch, spec, &live, kept) {
                 self.failures.note(id.0.into(), &error, now, tell);
             }
+        }
+        if let Err(error) = self.inherited.put_back(&mut self.batch, (id, spec), kept, now) {
+            self.failures.note(id.0.into(), &error, now, tell);
         }
     }
 
@@ -155,7 +158,9 @@ impl Keeper {
         };
         for id in ids {
             let Some(spec) = sets.get(id) else { continue };
-            let wanted = wanted.get(&id).copied().unwrap_or(0);
+            let own = wanted.get(&id).copied().unwrap_or(0);
+            let inherited = u32::try_from(self.inherited.count(id, now)).unwrap_or(u32::MAX);
+            let wanted = own.saturating_add(inherited);
             let header = headers.iter().find(|header| header.name == spec.name);
             if self.has_lost(id, spec, header, wanted, tell)
                 && let Some(&State::Ready(kept)) = self.states.get(&id)
