@@ -133,6 +133,8 @@ def with_lists(package):
         names = "".join(f"{path}\n" for path in package.conffiles)
         files.append(File(f"{at}.conffiles", 0o644, names.encode()))
         files.append(File(f"{at}.conffiles_static", 0o644, sums.encode()))
+    if package.user:
+        files.append(File(f"{at}.rusers", 0o644, f"{package.user}\n".encode()))
     return files
 
 

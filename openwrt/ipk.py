@@ -66,6 +66,7 @@ def control(package, installed_size):
         "Depends": ", ".join(package.depends),
         "License": package.license,
         "Section": package.section,
+        "Require-User": package.user,
         "SourceDateEpoch": str(package.time),
         "Maintainer": package.maintainer,
         "Architecture": package.arch,

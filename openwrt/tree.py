@@ -39,6 +39,7 @@ class Package:
     conffiles: tuple[str, ...]  # those that are there
     files: tuple[File, ...]  # by path
     time: int  # of every file, seconds since 1970
+    user: str = ""  # user=number:group=number that it needs
 
 
 class PackError(Exception):
@@ -96,6 +97,7 @@ def collect(name, arch, time, program=None, root=ROOT):
         conffiles=tuple(path for path in about["conffiles"] if path in paths),
         files=tuple(files),
         time=time,
+        user=about.get("user", ""),
     )
 
 

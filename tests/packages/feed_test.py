@@ -48,6 +48,7 @@ tell:
 	@echo 'title=$$(TITLE)'
 	@echo 'depends=$$(DEPENDS)'
 	@echo 'description=$$(strip $$(Package/$(1)/description))'
+	@echo 'user=$$(USERID)'
 	@echo 'conffiles=$$(strip $$(Package/$(1)/conffiles))'
 	@echo 'profile=$$(CARGO_PKG_PROFILE)'
 	@echo 'rustflags=$$(CARGO_RUSTFLAGS)'
@@ -116,6 +117,7 @@ class Feed(unittest.TestCase):
             self.assertEqual(told[field], about[field])
         self.assertEqual(told["description"].split(), about["description"].split())
         self.assertEqual(told["conffiles"].split(), about["conffiles"])
+        self.assertEqual(told["user"], about["user"])
         # Architectures it can be built for are no dependency of the package.
         self.assertEqual([word for word in told["depends"].split() if not word.startswith("@")], about["depends"])
         for name in told["license-files"].split():

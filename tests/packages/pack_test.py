@@ -118,6 +118,7 @@ class Ipk(Sample):
         self.assertEqual(fields["Architecture"], "mips_24kc")
         self.assertNotIn("Depends", fields)
         self.assertGreater(int(fields["Installed-Size"]), len(PROGRAM))
+        self.assertRegex(fields["Require-User"], r"^nfa=(\d+):nfa=\1$")
         self.assertEqual(control["conffiles"], (0o644, b"/etc/config/nfa\n"))
         for script in ("postinst", "prerm"):
             self.assertEqual(control[script][0], 0o755)
@@ -162,6 +163,7 @@ class Apk(Sample):
             {
                 "lib/apk/packages/nfa.conffiles": "/etc/config/nfa\n",
                 "lib/apk/packages/nfa.conffiles_static": f"/etc/config/nfa {digest}\n",
+                "lib/apk/packages/nfa.rusers": f"{self.package().user}\n",
             },
         )
 

@@ -32,6 +32,10 @@ impl Daemon {
                 given.map_err(|error| failed(&path.display().to_string(), error))?;
             }
         }
+        if let Some(account) = account {
+            let give = |folder: &std::path::Path| account.give(folder);
+            self.recorder.make_folders(give, self.log.at(Level::Warning));
+        }
         // Before Linux 6.0 maps that are open cannot be changed without CAP_BPF where the system
         // lends eBPF to nobody else (kernel.unprivileged_bpf_disabled).
         let needs_bpf = || self.filter.as_ref().is_some_and(|filter| !filter.is_usable());

@@ -89,10 +89,22 @@ impl LogFile {
         }
     }
 
-    fn try_write(&self, clock: Clock) -> io::Result<()> {
-        if !self.folder.is_dir() {
-            DirBuilder::new().recursive(true).mode(0o755).create(&self.folder)?;
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Makes its folder if there is none, and returns it if it is new.
+    pub fn make_folder(&self) -> io::Result<Option<&Path>> {
+        if self.folder.is_dir() {
+            return Ok(None);
         }
+        DirBuilder::new().recursive(true).mode(0o755).create(&self.folder)?;
+        Ok(Some(&self.folder))
+    }
+
+    fn try_write(&self, clock: Clock) -> io::Result<()> {
+        self.make_folder()?;
         let stamp = stamp(clock.unix, clock.utc_offset_seconds);
         let dash = if self.prefix.is_empty() || self.prefix.ends_with('-') { "" } else { "-" };
         for number in 0..NAMES_MOST {

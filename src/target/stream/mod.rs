@@ -5,9 +5,9 @@ mod socket;
 mod stamp;
 mod syslog;
 
-use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fmt, io};
 
 use serde_json::Value;
 
@@ -134,6 +134,22 @@ impl Recorder {
         for output in self.outputs.values_mut() {
             if let Output::Socket(socket) = output {
                 socket.open(&mut tell);
+            }
+        }
+    }
+
+    /// Makes the folders of log files that are not there and gives them to whoever is to write there,
+    /// who may not be allowed to make them.
+    pub fn make_folders(
+        &self,
+        give: impl Fn(&Path) -> io::Result<()>,
+        mut tell: impl FnMut(String),
+    ) {
+        for output in self.outputs.values() {
+            let Output::File(file) = output else { continue };
+            let made = file.make_folder().and_then(|made| made.map_or(Ok(()), &give));
+            if let Err(error) = made {
+                tell(format!("log in {}: {error}", file.folder().display()));
             }
         }
     }
