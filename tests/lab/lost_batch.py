@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Sends to the kernel fail for a while: every element must be in its set all the same, soon after.
+"""Sends to the kernel fail for a while: every element must be in its set all the same, soon after, and
+out of it where it was to go.
 
     tests/lab/lost_batch.py [--program PROGRAM]       needs root, nft, ipset, strace
 
 The daemon runs under strace, which makes some of its sendto(2) calls fail (before the kernel sees
 them) or its recvfrom(2) calls lose the answer; a client asks DNS questions meanwhile, each of which
-is a flow and an element of an nft set and of an ipset.
+is a flow and an element of an nft set and of an ipset. Then the configuration wants none of them.
 """
 
 import argparse
@@ -32,15 +33,20 @@ CASES = (
     ("answers for want of room", "inject=recvfrom:error=ENOBUFS:when=60..90"),
     ("answers that do not come", "inject=recvfrom:error=EAGAIN:when=60..63"),
 )
+# While strace is there no send reaches the kernel.
+REMOVALS = "inject=sendto:error=ENOMEM"
 TARGET = {"managed": True, "interface": "*", "ttl": 600, "set_family": "ipv4"}
-CONFIG = {
-    "version": 1,
-    "actions": {"dns": {"criteria": "protocol == 'dns';", "targets": ["nft", "ipset"]}},
-    "targets": {
-        "nft": {"target_type": "nftset", "set_name": "dns", "type": "local_port", **TARGET},
-        "ipset": {"target_type": "ipset", "set_name": "dns", "type": "hash:ip,port,ip", **TARGET},
-    },
-}
+
+
+def config(criteria):
+    return json.dumps({
+        "version": 1,
+        "actions": {"dns": {"criteria": criteria, "targets": ["nft", "ipset"]}},
+        "targets": {
+            "nft": {"target_type": "nftset", "set_name": "dns", "type": "local_port", **TARGET},
+            "ipset": {"target_type": "ipset", "set_name": "dns", "type": "hash:ip,port,ip", **TARGET},
+        },
+    })
 
 
 def inside(name, *words):
@@ -72,9 +78,13 @@ def ask():
     inside(bench_pair.CLIENT, sys.executable, "-c", program)
 
 
+def children_of(process):
+    return pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+
+
 def end_of_nfa(strace):
     """strace itself takes no signal while it traces."""
-    children = pathlib.Path(f"/proc/{strace.pid}/task/{strace.pid}/children").read_text().split()
+    children = children_of(strace)
     for child in children:
         os.kill(int(child), signal.SIGTERM)
     try:
@@ -85,25 +95,34 @@ def end_of_nfa(strace):
         raise
 
 
+def wait_for(wanted, seconds=15):
+    """What the sets hold in the end, and after how many seconds."""
+    start = time.monotonic()
+    while held() != wanted and time.monotonic() < start + seconds:
+        time.sleep(0.1)
+    return held(), time.monotonic() - start
+
+
+def wait_for_words(path, words):
+    end = time.monotonic() + 10
+    while words not in path.read_text() and time.monotonic() < end:
+        time.sleep(0.05)
+
+
 def case(program, name, fault, folder):
-    config, path = pathlib.Path(folder) / "config.json", pathlib.Path(folder) / "log"
-    config.write_text(json.dumps(CONFIG))
-    trace = pathlib.Path(folder) / "trace"
+    path, trace = pathlib.Path(folder) / "log", pathlib.Path(folder) / "trace"
+    wanted = pathlib.Path(folder) / "config.json"
+    wanted.write_text(config("protocol == 'dns';"))
     call = fault.split("=")[1].split(":")[0]
     with bench_pair.pair(), open(path, "w") as log:
         # Nobody listens at the port: the kernel's refusals are none of our business.
-        daemon = bench_pair.agent(program, config, log, "strace", "-f", "-qq", "-o", trace,
+        daemon = bench_pair.agent(program, wanted, log, "strace", "-f", "-qq", "-o", trace,
                                   "-e", f"trace={call}", "-e", fault)
         try:
-            end = time.monotonic() + 10
-            while "capturing" not in path.read_text() and time.monotonic() < end:
-                time.sleep(0.05)
+            wait_for_words(path, "capturing")
             ask()
             # Sets are looked at every 0.9 s; an answer that does not come is waited for 1 s.
-            end = time.monotonic() + 15
-            while held() != (FLOWS, FLOWS) and time.monotonic() < end:
-                time.sleep(0.1)
-            found, took = held(), 15 - (end - time.monotonic())
+            found, took = wait_for((FLOWS, FLOWS))
         finally:
             end_of_nfa(daemon)
     injected = trace.read_text().count("INJECTED")
@@ -114,6 +133,40 @@ def case(program, name, fault, folder):
                  f"{found[0]}, the ipset {found[1]}\n{path.read_text()}")
     print(f"ok: {name}: {injected} calls failed, all {FLOWS} elements are in both sets "
           f"{took:.1f} s after the last flow", flush=True)
+
+
+def removals(program, folder):
+    """Elements that no criteria want after a reload, of which the sends fail."""
+    path, trace = pathlib.Path(folder) / "log", pathlib.Path(folder) / "trace"
+    wanted = pathlib.Path(folder) / "config.json"
+    wanted.write_text(config("protocol == 'dns';"))
+    with bench_pair.pair(), open(path, "w") as log:
+        daemon = bench_pair.agent(program, wanted, log)
+        try:
+            wait_for_words(path, "capturing")
+            ask()
+            before, _ = wait_for((FLOWS, FLOWS))
+            strace = subprocess.Popen(["strace", "-f", "-qq", "-p", str(daemon.pid), "-o", trace,
+                                       "-e", "trace=sendto", "-e", REMOVALS])
+            time.sleep(0.5)  # it has attached
+            wanted.write_text(config("protocol == 'bittorrent';"))
+            daemon.send_signal(signal.SIGHUP)
+            wait_for_words(path, "reloaded")
+            time.sleep(2)  # tried again meanwhile
+            strace.terminate()
+            strace.wait(20)
+            found, took = wait_for((0, 0))
+        finally:
+            daemon.terminate()
+            daemon.wait(20)
+    injected = trace.read_text().count("INJECTED")
+    if not injected or before != (FLOWS, FLOWS):
+        sys.exit(f"FAILED: removals: {injected} calls failed, {before} elements before\n{path.read_text()}")
+    if found != (0, 0):
+        sys.exit(f"FAILED: removals: {injected} calls failed, of {FLOWS} elements that were to go the nft set "
+                 f"has {found[0]}, the ipset {found[1]}\n{path.read_text()}")
+    print(f"ok: removals: {injected} calls failed, all {FLOWS} elements are out of both sets after {took:.1f} s",
+          flush=True)
 
 
 def main():
@@ -130,6 +183,8 @@ def main():
     for name, fault in CASES:
         with tempfile.TemporaryDirectory() as folder:
             case(arguments.program, name, fault, folder)
+    with tempfile.TemporaryDirectory() as folder:
+        removals(arguments.program, folder)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 //! Sets of ipset: made, found, filled.
 
-use super::{Kept, State};
+use super::{Kept, State, Unfit};
 use crate::effect::{Element, Live, Part};
 use crate::netlink::ipset::{self, Created, Entry, Header, Kind, MOST_NAME_BYTES, Shape, SkbInfo};
 use crate::netlink::{Batch, Client, Error};
@@ -11,19 +11,19 @@ use crate::target::set::{Dimension, Family, SetSpec};
 const SPARE_SUFFIX: &str = "~";
 
 /// Makes or finds a set.
-pub(super) fn prepare(client: &mut Client, spec: &SetSpec) -> Result<State, String> {
+pub(super) fn prepare(client: &mut Client, spec: &SetSpec) -> Result<State, Unfit> {
     let shape = shape_of(spec).ok_or_else(|| format!("{spec} has a key no ipset has"))?;
     if spec.managed {
         return match ipset::create(client, &spec.name, &shape) {
             Ok(Created::New | Created::Same) => Ok(ready(&shape)),
-            Ok(Created::Other(header)) => recreate(client, spec, &shape, &header),
-            Err(error) => Err(error.to_string()),
+            Ok(Created::Other(header)) => Ok(recreate(client, spec, &shape, &header)?),
+            Err(error) => Err(error.into()),
         };
     }
     match ipset::header(client, &spec.name) {
-        Ok(header) => adopt(spec, &shape, &header),
+        Ok(header) => Ok(adopt(spec, &shape, &header)?),
         Err(error) if error.is_missing() => Ok(State::Missing),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(error.into()),
     }
 }
 

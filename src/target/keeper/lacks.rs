@@ -1,6 +1,6 @@
 //! What the kernel turned out to lack: told once, then nothing of it is sent.
 
-use crate::netlink::{Client, conntrack, ipset, nftables};
+use crate::netlink::{Client, Error, conntrack, ipset, nftables};
 use crate::target::set::Home;
 
 /// What is known to be lacking.
@@ -25,14 +25,14 @@ impl Lacks {
             && let Err(error) = ipset::protocol(client)
         {
             self.ipset = error.is_unsupported();
-            tell(format!("no ipset can be kept: {error}"));
+            tell(lack(self.ipset, "no ipset can be kept", &error));
         }
         if !self.nft
             && homes.clone().any(|home| matches!(home, Home::Nft(_)))
             && let Err(error) = nftables::generation(client)
         {
             self.nft = error.is_unsupported();
-            tell(format!("no nft set can be kept: {error}"));
+            tell(lack(self.nft, "no nft set can be kept", &error));
         }
     }
 
@@ -49,11 +49,16 @@ impl Lacks {
         *self.conntrack.get_or_insert_with(|| match conntrack::count(client) {
             Ok(_) => false,
             Err(error) => {
-                tell(format!(
-                    "no connection can be asked about, marked, labelled or killed: {error}"
-                ));
-                error.is_unsupported()
+                let is_lacking = error.is_unsupported();
+                let what = "no connection can be asked about, marked, labelled or killed";
+                tell(lack(is_lacking, what, &error));
+                is_lacking
             }
         })
     }
+}
+
+/// What is told: an error that may not last means nothing for what comes later.
+fn lack(is_lacking: bool, what: &str, error: &Error) -> String {
+    if is_lacking { format!("{what}: {error}") } else { error.to_string() }
 }

@@ -65,7 +65,8 @@ impl Leftover {
         }
     }
 
-    fn delete(&self, batch: &mut Batch, spec: &SetSpec) -> Result<(), Error> {
+    /// Queues its removal; one that is not there is no error.
+    pub fn delete(&self, batch: &mut Batch, spec: &SetSpec) -> Result<(), Error> {
         match self {
             Leftover::Ipset(entry) => kernel_ipset::delete(batch, &spec.name, entry),
             Leftover::Nft(key) => {

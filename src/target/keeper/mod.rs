@@ -9,10 +9,12 @@ mod lacks;
 mod leftovers;
 mod newcomers;
 mod nft;
+mod removals;
 mod restore;
 mod search;
 mod tally;
 
+use std::fmt;
 use std::os::fd::{AsRawFd, RawFd};
 
 use super::adopt::Found;
@@ -26,7 +28,7 @@ use conntrack::Connections;
 use feed::Feeds;
 use inherited::Inherited;
 use lacks::Lacks;
-use leftovers::Leftovers;
+use leftovers::{Leftover, Leftovers};
 use newcomers::Newcomers;
 use nft::Watch;
 use search::Search;
@@ -57,6 +59,36 @@ enum State {
     Missing,
     /// It is there with another key: changes are not sent.
     Foreign,
+}
+
+/// Why a set takes no elements.
+#[derive(Debug)]
+enum Unfit {
+    /// It is another than it should be; how.
+    Other(String),
+    /// The kernel could not do or tell it.
+    Failed(Error),
+}
+
+impl From<String> for Unfit {
+    fn from(message: String) -> Self {
+        Unfit::Other(message)
+    }
+}
+
+impl From<Error> for Unfit {
+    fn from(error: Error) -> Self {
+        Unfit::Failed(error)
+    }
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unfit::Other(message) => f.write_str(message),
+            Unfit::Failed(error) => error.fmt(f),
+        }
+    }
 }
 
 /// How a set stands in the kernel, for people who ask.
@@ -91,6 +123,8 @@ pub struct Keeper {
     feeds: Feeds,
     /// Sets of which a change was lost on the way.
     doubted: SortedSet<SetId>,
+    /// Members of those that were to go.
+    removals: Vec<(SetId, Leftover)>,
 }
 
 impl Keeper {
@@ -114,6 +148,7 @@ impl Keeper {
             overruns: 0,
             feeds: Feeds::default(),
             doubted: SortedSet::new(),
+            removals: Vec::new(),
         })
     }
 
@@ -217,6 +252,7 @@ impl Keeper {
             }
         }
         self.commit(now, &mut tell);
+        self.note_removals(sets, effects);
     }
 
     /// Queues a change of a set's members.
@@ -389,9 +425,15 @@ impl Keeper {
                 nft::prepare(&mut self.client, spec)
             }
         };
-        prepared.unwrap_or_else(|message| {
-            tell(message);
-            State::Foreign
+        prepared.unwrap_or_else(|unfit| {
+            tell(unfit.to_string());
+            match unfit {
+                Unfit::Failed(error) if is_passing(&error.cause) => {
+                    self.doubted.insert(id);
+                    self.states.get(&id).copied().unwrap_or(State::Foreign)
+                }
+                _ => State::Foreign,
+            }
         })
     }
 

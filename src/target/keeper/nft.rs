@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Kept, State};
+use super::{Kept, State, Unfit};
 use crate::effect::{Element, Live, Part, SetId};
 use crate::netlink::nftables::{
     self, Event, Field, Interface, Key, SetInfo, SetName, SetShape, Table, Value,
@@ -156,9 +156,9 @@ impl Watch {
 }
 
 /// Makes or finds a set.
-pub(super) fn prepare(client: &mut Client, spec: &SetSpec) -> Result<State, String> {
+pub(super) fn prepare(client: &mut Client, spec: &SetSpec) -> Result<State, Unfit> {
     let Some((set, shape)) = named(spec) else {
-        return Err(format!("{spec} has a key no nft set has"));
+        return Err(format!("{spec} has a key no nft set has").into());
     };
     match nftables::set(client, &set) {
         Ok(info) if fits(&info, &shape) && !(spec.managed && is_ours(&set)) => Ok(ready(&info)),
@@ -166,12 +166,12 @@ pub(super) fn prepare(client: &mut Client, spec: &SetSpec) -> Result<State, Stri
         Ok(info) if spec.managed && is_ours(&set) => {
             create(client, spec, &set, &shape, Some(&info))
         }
-        Ok(info) => Err(format!("{}: not filled", mismatch(spec, &info, &shape))),
+        Ok(info) => Err(format!("{}: not filled", mismatch(spec, &info, &shape)).into()),
         Err(error) if error.is_missing() && spec.managed => {
             create(client, spec, &set, &shape, None)
         }
         Err(error) if error.is_missing() => Ok(State::Missing),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -239,7 +239,7 @@ fn create(
     set: &SetName,
     shape: &SetShape,
     old: Option<&SetInfo>,
-) -> Result<State, String> {
+) -> Result<State, Unfit> {
     let result = at_once(client, |batch| {
         if set.table.name != TABLE_OF_FIREWALL4 {
             nftables::add_table(batch, &set.table)?;
@@ -253,11 +253,11 @@ fn create(
         (Ok(()), _) => Ok(State::Ready(Kept { timeouts: shape.timeout.is_some(), skbinfo: false })),
         (Err(error), Some(info)) => {
             let mismatch = mismatch(spec, info, shape);
-            Err(format!("{mismatch}, and cannot be made anew: {error}"))
+            Err(format!("{mismatch}, and cannot be made anew: {error}").into())
         }
         // Without a table there is no set; with it comes an event.
         (Err(error), None) if error.is_missing() => Ok(State::Missing),
-        (Err(error), None) => Err(error.to_string()),
+        (Err(error), None) => Err(error.into()),
     }
 }
 

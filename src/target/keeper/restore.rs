@@ -1,6 +1,6 @@
 //! Puts back what others took out of the sets that are kept.
 
-use super::{CONNECTIONS, Keeper, Kept, NO_SET, State, add, ipset, nft};
+use super::{CONNECTIONS, Keeper, Kept, NO_SET, State, Unfit, add, ipset, is_passing, nft};
 use crate::effect::{Live, SetId};
 use crate::netlink::{Batch, Error, ipset as kernel_ipset};
 use crate::sorted::{SortedMap, SortedSet};
@@ -28,6 +28,8 @@ impl Keeper {
         now: Timestamp,
         mut tell: impl FnMut(String),
     ) {
+        let doubted = std::mem::take(&mut self.doubted);
+        self.remove_again(sets, elements.clone(), now, &mut tell);
         let tag = |batch: &mut Batch, number| batch.set_tag(CONNECTIONS.saturating_add(number));
         for error in self.connections.push_again(&mut self.batch, tag) {
             self.failures.note(CONNECTIONS, &error, now, &mut tell);
@@ -45,7 +47,7 @@ impl Keeper {
         }
         let mut lost = self.watch.take_lost();
         // Not at once: what failed for want of memory is not to be tried as fast as it fails.
-        lost.extend(std::mem::take(&mut self.doubted));
+        lost.extend(doubted);
         if self.watch.take_changed() {
             let not_ready =
                 |id: &&SetId| !matches!(self.states.get(id), Some(State::Ready(_)) | None);
@@ -87,8 +89,13 @@ impl Keeper {
             let mut told = None;
             let state = match nft::prepare(&mut self.client, spec) {
                 Ok(state) => state,
-                Err(message) => {
-                    told = Some(message);
+                Err(Unfit::Failed(error)) if is_passing(&error.cause) => {
+                    self.failures.note(id.0.into(), &error, now, tell);
+                    self.doubted.insert(id);
+                    continue;
+                }
+                Err(unfit) => {
+                    told = Some(unfit.to_string());
                     State::Foreign
                 }
             };
