@@ -289,7 +289,7 @@ impl Detector {
         debug_assert_eq!(self.askable.wronged(prefix), None);
         let asked = self.askable.about(prefix);
         let undecided = asked.without(refusals);
-        refusals.note_all_but(asked);
+        refusals.note_all_but(&asked);
         let several = matches!(prefix.transport, Transport::Other(_));
         let mut answer = Answer::Nobody;
         for number in undecided {
@@ -311,8 +311,8 @@ impl Detector {
                 }
                 Err(Stop::NeedMore) => answer = Answer::NeedMore,
                 Err(Stop::NotMine | Stop::Malformed) => {
-                    suspicion.take_if(|before| before.dissector == short(number));
                     refusals.note(number);
+                    suspicion.take_if(|before| before.dissector == short(number));
                 }
             }
         }
