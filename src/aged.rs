@@ -86,6 +86,9 @@ impl<K: Hash + Eq, V> Aged<K, V> {
 
     /// What is kept under `key`, if it still holds.
     pub fn get(&self, key: &K, now: Timestamp) -> Option<&V> {
+        if self.is_empty() {
+            return None; // without a hash
+        }
         let entry = self.entry(self.find(key)?)?;
         (entry.until > now).then_some(&entry.value)
     }

@@ -21,6 +21,20 @@ impl Numbers {
         }
     }
 
+    /// Puts in all that `others` has.
+    pub fn note_all(&mut self, others: &Numbers) {
+        for (word, other) in self.0.iter_mut().zip(others.0) {
+            *word |= other;
+        }
+    }
+
+    /// Takes out all that `others` has not.
+    pub fn keep(&mut self, others: &Numbers) {
+        for (word, other) in self.0.iter_mut().zip(others.0) {
+            *word &= other;
+        }
+    }
+
     /// Puts in all that `others` has not.
     pub fn note_all_but(&mut self, others: &Numbers) {
         for (word, other) in self.0.iter_mut().zip(others.0) {
@@ -78,5 +92,9 @@ mod tests {
         few.note_all_but(&some);
         assert_eq!(some.without(&few).collect::<Vec<_>>(), [0, 32, 191, 255]);
         assert!(few.has(1) && few.has(31) && !few.has(32));
+        few.keep(&some);
+        assert_eq!(few.without(&Numbers::default()).collect::<Vec<_>>(), [31]);
+        few.note_all(&some);
+        assert_eq!(few, some);
     }
 }

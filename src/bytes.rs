@@ -154,6 +154,17 @@ impl<'a> Reader<'a> {
         self.sub(usize::from(count))
     }
 
+    /// A number of two bytes and behind it a nested reader whose length is in two more, as extensions
+    /// of TLS stand one behind the other.
+    #[inline(always)] // a hello has fifteen of them
+    pub fn numbered(&mut self) -> Result<(u16, Reader<'a>), Stop> {
+        let (&[a, b, c, d], rest) = self.rest.split_first_chunk().ok_or(self.short)?;
+        let count = usize::from(u16::from_be_bytes([c, d]));
+        let (value, rest) = rest.split_at_checked(count).ok_or(self.short)?;
+        self.rest = rest;
+        Ok((u16::from_be_bytes([a, b]), Reader::inner(value)))
+    }
+
     /// A nested reader whose length is in three bytes.
     pub fn sub_u24(&mut self) -> Result<Reader<'a>, Stop> {
         let count = self.u24()?;

@@ -235,8 +235,7 @@ static COMMON: &[&str] =
 impl Text {
     /// A list joined by commas, as [`bounded_text`] writes it.
     pub fn joined<'a, I: Iterator<Item = &'a [u8]>>(names: impl Fn() -> I) -> Self {
-        let is = |text: &&&'static str| text.split(',').map(str::as_bytes).eq(names());
-        if let Some(text) = COMMON.iter().find(is) {
+        if let Some(text) = COMMON.iter().find(|text| is_joined(text.as_bytes(), names())) {
             return Text::Common(text);
         }
         let mut list = Vec::new();
@@ -248,6 +247,19 @@ impl Text {
         }
         bounded_text(&list).into()
     }
+}
+
+/// Whether `text` is those names with commas between.
+fn is_joined<'a>(text: &[u8], names: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut rest = Some(text);
+    for (number, name) in names.enumerate() {
+        rest = rest.and_then(|rest| if number == 0 { Some(rest) } else { rest.strip_prefix(b",") });
+        rest = rest.and_then(|rest| rest.strip_prefix(name));
+        if rest.is_none() {
+            return false;
+        }
+    }
+    rest == Some(&[])
 }
 
 impl From<Box<str>> for Text {
@@ -392,9 +404,21 @@ pub fn host_name(bytes: &[u8]) -> Option<Box<str>> {
     name.filter(|name| name.len() <= HOST_MAX) // a few capitals are shorter than their small letter
 }
 
+/// Which bytes a name in its one spelling is made of: a look is cheaper than comparisons.
+static PLAIN: [bool; 256] = {
+    let mut table = [false; 256];
+    let (mut rest, mut byte) = (table.as_mut_slice(), 0_u8);
+    while let Some((entry, others)) = rest.split_first_mut() {
+        *entry = matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_');
+        byte = byte.wrapping_add(1);
+        rest = others;
+    }
+    table
+};
+
 /// Whether a name is in its one spelling already.
 fn is_plain(name: &[u8]) -> bool {
-    let legal = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_');
+    let legal = |byte: &u8| PLAIN.get(usize::from(*byte)) == Some(&true);
     (1..=HOST_MAX).contains(&name.len()) && name.iter().all(legal) && name.last() != Some(&b'.')
 }
 
@@ -410,17 +434,23 @@ fn is_visible(c: char) -> bool {
 /// A text detail: control characters become `?`, bytes that are no UTF-8 the replacement
 /// character, and what is longer than [`TEXT_MAX`] is cut.
 pub fn bounded_text(bytes: &[u8]) -> Box<str> {
-    let head = bytes.get(..TEXT_MAX).unwrap_or(bytes);
-    if let Ok(text) = std::str::from_utf8(head)
-        && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
-    {
-        return text.into(); // nearly always
+    bounded_texts(&[bytes])
+}
+
+/// The same of several parts, one behind the other.
+pub fn bounded_texts(parts: &[&[u8]]) -> Box<str> {
+    let mut bytes = parts.concat();
+    bytes.truncate(TEXT_MAX);
+    let is_clean = bytes.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    match String::from_utf8(bytes) {
+        Ok(text) if is_clean => text.into(), // nearly always
+        Ok(text) => printable(&text),
+        Err(error) => printable(&String::from_utf8_lossy(error.as_bytes())),
     }
-    String::from_utf8_lossy(head)
-        .chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect::<String>()
-        .into_boxed_str()
+}
+
+fn printable(text: &str) -> Box<str> {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect::<String>().into_boxed_str()
 }
 
 #[cfg(test)]

@@ -226,6 +226,16 @@ impl Gathered {
         prefix
     }
 
+    /// Forgets all but its room.
+    pub fn clear(&mut self) {
+        for side in &mut self.sides {
+            (side.base, side.opened) = (None, false);
+            side.bytes.clear();
+            side.runs.clear();
+        }
+        self.chunks.clear();
+    }
+
     /// Whether there is no room for more.
     pub fn is_full(&self) -> bool {
         self.chunks.len() >= CHUNKS_MAX

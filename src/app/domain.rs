@@ -231,7 +231,7 @@ pub struct Suffix<'h> {
     pub bytes: &'h [u8],
     hash: u32,
     /// Whether these are all.
-    whole: bool,
+    pub whole: bool,
 }
 
 /// Calls `visit` with every suffix of `host` that is looked at, the shortest first.

@@ -103,7 +103,7 @@ pub struct Catalogue {
     by_tag: Vec<AppId>,
     /// Sorted by number. An application that was renumbered stands here twice.
     by_number: Vec<(u32, AppId)>,
-    /// Protocols that by themselves mean an application; few.
+    /// Protocols that by themselves mean an application; few, the shortest name first.
     twins: Vec<(Box<str>, AppId)>,
     /// Common names of certificates, other than hosts, that mean an application; few.
     certificates: Vec<(Box<str>, AppId)>,
@@ -135,9 +135,12 @@ impl Catalogue {
     pub fn by_host(&self, host: &str) -> Option<AppId> {
         let (mut longest, mut pattern) = (None, None);
         domain::each_suffix(host, |suffix| {
-            let found = self.domains.alone(&suffix).or_else(|| self.domains.under(&suffix));
-            longest = found.map(|app| (suffix.bytes.len(), app)).or(longest);
-            pattern = self.patterns.before(host, &suffix).or(pattern);
+            if let Some(app) = self.domains.alone(&suffix).or_else(|| self.domains.under(&suffix)) {
+                longest = Some((suffix.bytes.len(), app));
+            }
+            if let Some(found) = self.patterns.before(host, &suffix) {
+                pattern = Some(found);
+            }
         });
         let covered = longest.map_or(0, |(bytes, _)| bytes);
         let pattern = pattern.filter(|(bytes, _)| *bytes > covered);
@@ -151,8 +154,11 @@ impl Catalogue {
 
     /// The application that a protocol, given by its display name, is spoken by alone.
     pub fn by_protocol(&self, protocol: &str) -> Option<AppId> {
-        let twin = self.twins.iter().find(|(name, _)| name.eq_ignore_ascii_case(protocol));
-        twin.map(|(_, app)| *app)
+        let first = self.twins.partition_point(|(name, _)| name.len() < protocol.len());
+        let longer = self.twins.get(first..).unwrap_or_default().iter();
+        let of_that_length = longer.take_while(|(name, _)| name.len() == protocol.len());
+        let mut twins = of_that_length.filter(|(name, _)| name.eq_ignore_ascii_case(protocol));
+        twins.next().map(|(_, app)| *app)
     }
 
     /// The best name for a flow, and what decided: its host's application, its certificate's, its
@@ -348,6 +354,7 @@ impl Catalogue {
         self.pool.shrink_to_fit();
         self.by_tag.shrink_to_fit();
         self.by_number.shrink_to_fit();
+        self.twins.sort_by_key(|(name, _)| name.len());
         self.twins.shrink_to_fit();
         self.certificates.shrink_to_fit();
         self.domains.shrink();

@@ -82,6 +82,9 @@ impl PatternIndex {
 
     /// The same of the patterns right before that suffix of `host`.
     pub fn before(&self, host: &str, suffix: &Suffix<'_>) -> Option<(usize, u16)> {
+        if suffix.whole {
+            return None; // nothing stands before it
+        }
         let family = self.parents.under(suffix)?;
         let (label, covered) = label_before(host, suffix.bytes.len())?;
         let family = self.families.get(usize::from(family)).map_or(&[][..], Vec::as_slice);

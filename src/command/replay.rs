@@ -166,7 +166,10 @@ impl Replay<'_> {
                             }
                         }
                     }
-                    self.write(&engine, &mut output, last, number)?;
+                    output.questions.clear(); // a capture has no connection tracking
+                    if !output.effects.is_empty() || !output.ended.is_empty() {
+                        self.write(&engine, &mut output, last, number)?;
+                    }
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -196,7 +199,6 @@ impl Replay<'_> {
         now: Timestamp,
         number: u64,
     ) -> Result<(), Failure> {
-        output.questions.clear(); // a capture has no connection tracking
         if let Some(tell) = self.tell {
             output.effects.clear();
             for ended in output.ended.drain(..) {

@@ -1,16 +1,18 @@
-//! Which dissectors a flow's first packet is shown to: by its first byte most can tell at once that
-//! it is not theirs, and nearly two hundred calls to learn that cost more than all that follows.
+//! Which dissectors a flow's first packet is shown to: by its first byte, its fifth and its ports most
+//! can tell at once that it is not theirs, and nearly two hundred calls to learn that cost more than
+//! all that follows.
 //!
 //! A dissector that the tables do not name is always asked. In debug builds, which all tests are,
 //! everybody who is passed over is asked all the same and must refuse.
 
 use std::ops::RangeInclusive;
 
-use super::ALL;
+use super::{ALL, Dissector, Question};
 use crate::bits::Numbers;
 use crate::bytes::Stop;
 use crate::net::Transport;
 use crate::prefix::Prefix;
+use crate::sorted::SortedMap;
 
 type Bytes = &'static [RangeInclusive<u8>];
 
@@ -184,35 +186,105 @@ static DATAGRAMS: &[(&str, Bytes)] = &[
     ("miio", &[0x21..=0x21]),
     ("bfd", &[0x20..=0x2f]),
     ("rtp", &[0x80..=0xbf]),
+    ("shp", &[0xd0..=0xd0]),
 ];
+
+/// What the fifth byte of that datagram may be, where there is one.
+#[rustfmt::skip]
+static FIFTHS: &[(&str, Bytes)] = &[
+    ("dnscrypt", &[0x00..=0x00, b'v'..=b'v']),
+    ("kcp", &[81..=84]),
+    ("someip", &[0x00..=0x00]),
+    ("zug", &[0x10..=0x10]),
+    ("rpc", &[0x00..=0x00]),
+    ("cnp_ip", &[0x00..=0x00]),
+    ("trdp", &[0x01..=0x01]),
+    ("mndp", &[0x00..=0x00]),
+];
+
+/// Ports without which they refuse, beside those whose question names them.
+static STREAM_PORTS: &[(&str, &[u16])] = &[("llmnr", &[5355])];
+/// The same over UDP.
+static DATAGRAM_PORTS: &[(&str, &[u16])] =
+    &[("fins", &[9600]), ("llmnr", &[5355]), ("mdns", &[5353])];
+
+/// What tells who is to be asked over one transport.
+struct Signs {
+    first: &'static [(&'static str, Bytes)],
+    fifth: &'static [(&'static str, Bytes)],
+    ports: &'static [(&'static str, &'static [u16])],
+}
+
+static OF_STREAMS: Signs = Signs { first: STREAMS, fifth: &[], ports: STREAM_PORTS };
+static OF_DATAGRAMS: Signs = Signs { first: DATAGRAMS, fifth: FIFTHS, ports: DATAGRAM_PORTS };
+
+/// What stands in a table for a name.
+fn named<T: Copy>(table: &[(&str, T)], name: &str) -> Option<T> {
+    table.iter().find(|(known, _)| *known == name).map(|(_, found)| *found)
+}
+
+impl Signs {
+    fn ports(&self, dissector: &Dissector) -> &'static [u16] {
+        match dissector.question {
+            Question::PartAt(ports, _) | Question::WhichAt(ports, _) => ports,
+            _ => named(self.ports, dissector.name).unwrap_or_default(),
+        }
+    }
+}
 
 /// The dissectors of one kind of transport.
 #[derive(Debug)]
 struct Carried {
     all: Numbers,
-    /// By the first byte of the first packet; empty if that tells nothing.
+    /// By the first byte of the first packet, but for those below; empty if that tells nothing.
     first: Vec<Numbers>,
+    /// By its fifth; empty if that tells nothing.
+    fifth: Vec<Numbers>,
+    /// By port: those that refuse without theirs.
+    at: SortedMap<u16, Numbers>,
 }
 
 impl Carried {
-    fn new(carries: impl Fn(&Transport) -> bool, table: &[(&str, Bytes)]) -> Self {
+    fn new(carries: impl Fn(&Transport) -> bool, signs: &Signs) -> Self {
         let mut all = Numbers::default();
-        let mut first = vec![Numbers::default(); if table.is_empty() { 0 } else { 256 }];
+        let mut at = SortedMap::new();
+        let mut movable = Numbers::default();
         for (number, dissector) in ALL.iter().enumerate() {
             if !dissector.over.iter().any(&carries) {
                 continue;
             }
             all.note(number);
-            let named = table.iter().find(|(name, _)| *name == dissector.name);
-            let ranges = named.map_or(&[0x00..=u8::MAX][..], |(_, ranges)| ranges);
-            for byte in ranges.iter().cloned().flatten() {
-                if let Some(numbers) = first.get_mut(usize::from(byte)) {
-                    numbers.note(number);
-                }
+            let ports = signs.ports(dissector);
+            if ports.is_empty() {
+                movable.note(number);
+            }
+            for port in ports {
+                at.change(*port, |numbers: &mut Numbers| numbers.note(number));
             }
         }
-        Carried { all, first }
+        let (first, fifth) = (by_byte(&movable, signs.first), by_byte(&movable, signs.fifth));
+        Carried { all, first, fifth, at }
     }
+}
+
+/// For each value of a byte, those of `numbers` that it says nothing against.
+fn by_byte(numbers: &Numbers, table: &[(&str, Bytes)]) -> Vec<Numbers> {
+    let (mut any, mut some) = (Numbers::default(), Vec::new());
+    for number in numbers.without(&Numbers::default()) {
+        match ALL.get(number).and_then(|dissector| named(table, dissector.name)) {
+            Some(ranges) => some.push((number, ranges)),
+            None => any.note(number),
+        }
+    }
+    let mut by_byte = vec![any; if table.is_empty() { 0 } else { 256 }];
+    for (number, ranges) in some {
+        for byte in ranges.iter().cloned().flatten() {
+            if let Some(numbers) = by_byte.get_mut(usize::from(byte)) {
+                numbers.note(number);
+            }
+        }
+    }
+    by_byte
 }
 
 /// Who is to be asked about what.
@@ -226,9 +298,12 @@ pub struct Askable {
 impl Default for Askable {
     fn default() -> Self {
         Askable {
-            tcp: Carried::new(|transport| *transport == Transport::Tcp, STREAMS),
-            udp: Carried::new(|transport| *transport == Transport::Udp, DATAGRAMS),
-            other: Carried::new(|transport| matches!(transport, Transport::Other(_)), &[]),
+            tcp: Carried::new(|transport| *transport == Transport::Tcp, &OF_STREAMS),
+            udp: Carried::new(|transport| *transport == Transport::Udp, &OF_DATAGRAMS),
+            other: Carried::new(
+                |transport| matches!(transport, Transport::Other(_)),
+                &Signs { first: &[], fifth: &[], ports: &[] },
+            ),
         }
     }
 }
@@ -236,10 +311,20 @@ impl Default for Askable {
 impl Askable {
     /// Who may say anything but no to that prefix. Of transports other than TCP and UDP: who knows
     /// one of them.
-    pub fn about(&self, prefix: &Prefix<'_>) -> &Numbers {
+    pub fn about(&self, prefix: &Prefix<'_>) -> Numbers {
         let carried = self.carried(prefix.transport);
-        let first = prefix.only().and_then(|bytes| bytes.first());
-        first.and_then(|byte| carried.first.get(usize::from(*byte))).unwrap_or(&carried.all)
+        let bytes = prefix.only().unwrap_or_default();
+        let of = |table: &'_ [Numbers], byte: Option<&u8>| table.get(usize::from(*byte?)).copied();
+        let Some(mut asked) = of(&carried.first, bytes.first()) else { return carried.all };
+        if let Some(fitting) = of(&carried.fifth, bytes.get(4)) {
+            asked.keep(&fitting);
+        }
+        for end in prefix.ends {
+            if let Some(numbers) = carried.at.get(&end.port) {
+                asked.note_all(numbers);
+            }
+        }
+        asked
     }
 
     /// One more is asked about everything over TCP and UDP.
@@ -247,14 +332,15 @@ impl Askable {
     pub fn ask_also(&mut self, number: usize) {
         for carried in [&mut self.tcp, &mut self.udp] {
             carried.all.note(number);
-            carried.first.iter_mut().for_each(|numbers| numbers.note(number));
+            let rows = carried.first.iter_mut().chain(&mut carried.fifth);
+            rows.for_each(|numbers| numbers.note(number));
         }
     }
 
     /// Asks everybody that is passed over, too: gives who does not refuse though the tables say so.
     pub fn wronged(&self, prefix: &Prefix<'_>) -> Option<&'static str> {
         let asked = self.about(prefix);
-        let passed_over = self.carried(prefix.transport).all.without(asked);
+        let passed_over = self.carried(prefix.transport).all.without(&asked);
         let mut passed_over = passed_over.filter_map(|number| ALL.get(number));
         let wronged = passed_over.find(|dissector| {
             !matches!(dissector.dissect(prefix), Err(Stop::NotMine | Stop::Malformed))
@@ -279,13 +365,17 @@ mod tests {
     #[test]
     fn the_tables_name_dissectors_that_there_are() {
         assert!(ALL.len() <= NUMBERS_MAX);
-        for (transport, table) in [(Transport::Tcp, STREAMS), (Transport::Udp, DATAGRAMS)] {
+        for (transport, signs) in [(Transport::Tcp, &OF_STREAMS), (Transport::Udp, &OF_DATAGRAMS)] {
             let over = |name: &str| {
                 ALL.iter().any(|known| known.name == name && known.over.contains(&transport))
             };
-            for (at, (name, _)) in table.iter().enumerate() {
-                assert!(over(name), "{name}");
-                assert!(table[..at].iter().all(|(other, _)| other != name), "{name} twice");
+            let of_bytes = [signs.first, signs.fifth].map(|table| table.iter().map(|row| row.0));
+            let of_ports = signs.ports.iter().map(|row| row.0).collect();
+            for names in of_bytes.map(Vec::from_iter).into_iter().chain([of_ports]) {
+                for (at, name) in names.iter().enumerate() {
+                    assert!(over(name), "{name}");
+                    assert!(!names[..at].contains(name), "{name} twice");
+                }
             }
         }
         let askable = Askable::default();

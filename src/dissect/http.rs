@@ -2,7 +2,7 @@
 //! HTTP/2 without TLS (RFC 9113 section 3.4).
 
 use crate::bytes::{Reader, Stop};
-use crate::facts::{Detail, Facts, Protocol, bounded_text, host_name};
+use crate::facts::{Detail, Facts, Protocol, bounded_text, bounded_texts, host_name};
 use crate::net::{Direction, Transport};
 use crate::prefix::Prefix;
 
@@ -211,9 +211,11 @@ fn request(bytes: &[u8], last_call: bool) -> Result<Facts, Stop> {
     // The target's own host outranks the field, RFC 9112 section 3.2.2.
     facts.host = authority.and_then(authority_host).or_else(|| headers.host.and_then(host_name));
     let front = if authority.is_some() { None } else { headers.host };
-    let url = [front.unwrap_or_default(), path].concat();
-    facts.details.push(Detail::HttpUrl(bounded_text(&url)));
-    facts.details.extend(headers.user_agent.map(|text| Detail::HttpUserAgent(bounded_text(text))));
+    let url = Detail::HttpUrl(bounded_texts(&[front.unwrap_or_default(), path]));
+    facts.details = match headers.user_agent {
+        Some(text) => vec![url, Detail::HttpUserAgent(bounded_text(text))].into(),
+        None => vec![url].into(),
+    };
     Ok(facts)
 }
 
@@ -280,6 +282,13 @@ fn line<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
     Some(line.strip_suffix(b"\r").unwrap_or(line))
 }
 
+/// The value in a header line, if it is that of the field of that name.
+fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (found, value) = line.split_at_checked(name.len())?;
+    let value = value.strip_prefix(b":").filter(|_| found.eq_ignore_ascii_case(name))?;
+    Some(value.trim_ascii())
+}
+
 /// The header fields that are wanted.
 #[derive(Default)]
 struct Headers<'a> {
@@ -297,18 +306,12 @@ impl<'a> Headers<'a> {
             if line.is_empty() {
                 break;
             }
-            let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
-            let (name, value) = line.split_at_checked(colon).unwrap_or_default();
-            let value = value.get(1..).unwrap_or_default().trim_ascii();
-            match name.len() {
-                4 if name.eq_ignore_ascii_case(b"host") && headers.host.is_none() => {
-                    headers.host = Some(value);
-                }
-                7 if name.eq_ignore_ascii_case(b"upgrade") => {
-                    headers.websocket = value.eq_ignore_ascii_case(b"websocket");
-                }
-                10 if name.eq_ignore_ascii_case(b"user-agent") => headers.user_agent = Some(value),
-                _ => {}
+            if let Some(value) = field(line, b"host") {
+                headers.host = headers.host.or(Some(value));
+            } else if let Some(value) = field(line, b"upgrade") {
+                headers.websocket = value.eq_ignore_ascii_case(b"websocket");
+            } else if let Some(value) = field(line, b"user-agent") {
+                headers.user_agent = Some(value);
             }
         }
         headers.complete = true;

@@ -213,6 +213,7 @@ use crate::bytes::Stop;
 use crate::facts::{Facts, Lesson, Protocol};
 use crate::net::Transport;
 use crate::prefix::Prefix;
+use sides::require;
 
 /// Knows one protocol, or one family of them.
 #[derive(Debug)]
@@ -252,18 +253,17 @@ pub enum Question {
 impl Dissector {
     /// Asks the question; again with a longer prefix after `NeedMore` or `pending`.
     pub fn dissect(&self, prefix: &Prefix<'_>) -> Result<Facts, Stop> {
-        if let Question::PartAt(ports, _) | Question::WhichAt(ports, _) = self.question
-            && !ports.iter().any(|&port| prefix.has_port(port))
-        {
-            return Err(Stop::NotMine);
-        }
+        let at = |ports: &[u16]| require(ports.iter().any(|&port| prefix.has_port(port)));
+        let which = |question| part::ask(prefix, question).map(Facts::of);
         match self.question {
             Question::Facts(question) => return question(prefix),
-            Question::Which(question) | Question::WhichAt(_, question) => {
-                return part::ask(prefix, question).map(Facts::of);
-            }
+            Question::Which(question) => return which(question),
+            Question::WhichAt(ports, question) => return at(ports).and_then(|()| which(question)),
             Question::Flow(question) => question(prefix),
-            Question::Part(question) | Question::PartAt(_, question) => part::ask(prefix, question),
+            Question::Part(question) => part::ask(prefix, question),
+            Question::PartAt(ports, question) => {
+                at(ports).and_then(|()| part::ask(prefix, question))
+            }
         }?;
         self.protocols.first().map(|protocol| Facts::of(protocol)).ok_or(Stop::NotMine)
     }

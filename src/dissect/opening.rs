@@ -3,7 +3,7 @@
 
 use crate::bytes::{Reader, Stop};
 use crate::dissect::inner::{Start, tunnel};
-use crate::dissect::sides::{each, line, starts_with_any};
+use crate::dissect::sides::{each, first_yes, line, starts_with_any};
 use crate::dissect::{Dissector, Question};
 use crate::facts::{Facts, Protocol, host_name};
 use crate::net::Transport;
@@ -74,17 +74,16 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     if prefix.transport != Transport::Tcp {
         return each(prefix, datagram);
     }
-    let questions = [bgp, git, rsync, gnutella, steam];
     let alone = each(prefix, |side| {
-        let mut stop = Stop::NotMine;
-        for question in questions {
-            match question(side) {
-                Ok(protocol) => return Ok(Facts::of(protocol)),
-                Err(Stop::NeedMore) => stop = Stop::NeedMore,
-                Err(_) => {}
-            }
-        }
-        Err(stop)
+        // Steam's is a length; of the others the first byte tells which it can be.
+        let other = match side.first() {
+            Some(0xff) => Some(bgp(side)),
+            Some(b'@') => Some(rsync(side)),
+            Some(b'G') => Some(gnutella(side)),
+            Some(digit) if digit.is_ascii_hexdigit() => Some(git(side)),
+            _ => None,
+        };
+        first_yes(other.into_iter().chain([steam(side)])).map(Facts::of)
     });
     let [original, reply] = prefix.both();
     let mut stop = match alone {
@@ -93,6 +92,10 @@ fn dissect(prefix: &Prefix<'_>) -> Result<Facts, Stop> {
     };
     // These need a question and its answer; who asked depends on who was seen first.
     for (client, server) in [(original, reply), (reply, original)] {
+        if client.is_empty() {
+            stop = Stop::NeedMore; // all would say so
+            continue;
+        }
         for question in [socks, rtmp, modbus] {
             match question(client, server) {
                 Ok(protocol) if *protocol == SOCKS => {

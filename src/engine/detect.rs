@@ -21,6 +21,9 @@ const PACKETS_MAX: u16 = 12;
 /// the real dialogue, or a connection that was picked up in its middle.
 const FRESH_STARTS_MAX: u16 = 5;
 
+/// Bytes that a gathering may keep from flow to flow: a datagram of full size and its notes.
+const SPARE_BYTES_MAX: usize = 2048;
+
 /// The number of a dissector that only a test has.
 #[cfg(test)]
 const ALSO: usize = crate::bits::NUMBERS_MAX - 1;
@@ -63,6 +66,8 @@ pub struct Detector {
     /// What the dissectors are asked for.
     pub wants: Wants,
     known: RefCell<KnownDetails>,
+    /// The room of a gathering that is over, for the next: in a rush one ends for each that begins.
+    spare: RefCell<Option<Box<Gathering>>>,
 }
 
 impl Default for Detector {
@@ -85,6 +90,7 @@ impl Default for Detector {
             ports,
             wants: Wants::ALL,
             known: RefCell::default(),
+            spare: RefCell::default(),
         }
     }
 }
@@ -124,7 +130,7 @@ impl Detector {
                 self.look_at_first(flow, packet, direction, at)
             }
             None => {
-                let gathering = start_gathering(flow);
+                let gathering = self.start_gathering(flow);
                 self.look_further(flow, gathering, packet, direction, at)
             }
             Some(gathering) => self.look_further(flow, gathering, packet, direction, at),
@@ -135,7 +141,8 @@ impl Detector {
     pub fn give_up(&self, flow: &mut Flow) -> Progress {
         match (flow.detection.stage, flow.detection.gathering.take()) {
             (Stage::Decided, _) => Progress::None,
-            (Stage::Pending, _) => {
+            (Stage::Pending, gathering) => {
+                gathering.into_iter().for_each(|gathering| self.spare(gathering));
                 flow.detection.stage = Stage::Decided;
                 Progress::None
             }
@@ -144,7 +151,9 @@ impl Detector {
                 let mut prefix = gathering.store.view(flow.key.transport(), flow.ends());
                 (prefix.last_call, prefix.wants) = (true, self.wants);
                 let mut refusals = gathering.refusals;
-                match self.ask(&prefix, &mut refusals, &mut flow.detection.suspicion) {
+                let answer = self.ask(&prefix, &mut refusals, &mut flow.detection.suspicion);
+                self.spare(gathering);
+                match answer {
                     Answer::Facts(number, facts) => {
                         self.settle(flow, number, Facts { pending: false, ..facts }, None)
                     }
@@ -195,12 +204,36 @@ impl Detector {
             Answer::Nobody => false,
         };
         let gathering = wants_more.then(|| {
-            let mut gathering = start_gathering(flow);
+            let mut gathering = self.start_gathering(flow);
             store(&mut gathering.store, packet, direction, at);
             gathering.refusals = refusals;
             gathering
         });
         self.conclude(flow, answer, gathering)
+    }
+
+    fn start_gathering(&self, flow: &Flow) -> Box<Gathering> {
+        let spare = self.spare.try_borrow_mut().ok().and_then(|mut spare| spare.take());
+        let mut gathering = spare.unwrap_or_default();
+        for (direction, opened) in
+            [Direction::Original, Direction::Reply].into_iter().zip(flow.opened())
+        {
+            if let Some(sequence) = opened {
+                gathering.store.open(direction, sequence);
+            }
+        }
+        gathering
+    }
+
+    /// A gathering is over; one that took much room gives it back.
+    fn spare(&self, mut gathering: Box<Gathering>) {
+        if gathering.store.resident_bytes() <= SPARE_BYTES_MAX
+            && let Ok(mut spare) = self.spare.try_borrow_mut()
+        {
+            gathering.store.clear();
+            gathering.refusals = Numbers::default();
+            *spare = Some(gathering);
+        }
     }
 
     fn look_further(
@@ -289,7 +322,7 @@ impl Detector {
         debug_assert_eq!(self.askable.wronged(prefix), None);
         let asked = self.askable.about(prefix);
         let undecided = asked.without(refusals);
-        refusals.note_all_but(asked);
+        refusals.note_all_but(&asked);
         let several = matches!(prefix.transport, Transport::Other(_));
         let mut answer = Answer::Nobody;
         for number in undecided {
@@ -311,8 +344,8 @@ impl Detector {
                 }
                 Err(Stop::NeedMore) => answer = Answer::NeedMore,
                 Err(Stop::NotMine | Stop::Malformed) => {
-                    suspicion.take_if(|before| before.dissector == short(number));
                     refusals.note(number);
+                    suspicion.take_if(|before| before.dissector == short(number));
                 }
             }
         }
@@ -422,18 +455,6 @@ fn short(number: usize) -> u16 {
 /// The dissector that has named the flow.
 fn named_by(flow: &Flow) -> Option<&'static Dissector> {
     dissect::ALL.get(usize::from(flow.detection.dissector?)).copied()
-}
-
-fn start_gathering(flow: &Flow) -> Box<Gathering> {
-    let mut gathering = Box::<Gathering>::default();
-    for (direction, opened) in
-        [Direction::Original, Direction::Reply].into_iter().zip(flow.opened())
-    {
-        if let Some(sequence) = opened {
-            gathering.store.open(direction, sequence);
-        }
-    }
-    gathering
 }
 
 fn store(store: &mut Gathered, packet: &Packet<'_>, direction: Direction, at: Timestamp) {

@@ -52,6 +52,7 @@ pub use frames::{Frames, LESSON_BELOW, UNWANTED_AFTER};
 pub use matches::Match;
 pub use output::{Counters, Ended, Limits, Output, Reason};
 use peers::Sweep;
+use tally::share_of;
 pub use tally::{By, Rule, Share, Shares, Volume};
 
 /// The pipeline.
@@ -96,7 +97,19 @@ pub struct Engine {
     /// How often labels and marks were renewed unasked.
     renewals: usize,
     lessons: Vec<Lesson>,
+    findings: Findings,
+}
+
+/// What the evaluation of a flow finds; empty between two, for its room.
+#[derive(Debug, Default)]
+struct Findings {
+    /// Numbers of the actions that match.
+    matched: Vec<u16>,
+    /// Which of them wants a member of a set: the number of wants before it, and its own.
+    wanted_by: Vec<(usize, usize)>,
     wants: Vec<Want>,
+    /// Numbers of the elements that live because of them.
+    held: Vec<u32>,
 }
 
 impl Engine {
@@ -138,7 +151,7 @@ impl Engine {
             follower: Follower::default(),
             renewals: 0,
             lessons: Vec::new(),
-            wants: Vec::new(),
+            findings: Findings::default(),
         };
         engine.adopt(config);
         engine
@@ -150,7 +163,7 @@ impl Engine {
         self.counters.packets = self.counters.packets.wrapping_add(1);
         let (source, destination) = ends_of(packet);
         let (key, sender) = FlowKey::new(packet.transport, source, destination);
-        let mut found = self.table.find(&key);
+        let mut found = self.table.find_again(&key);
         if let Some(id) = found {
             let reopened = |flow: &Flow| packet.tcp.is_some_and(|tcp| flow.is_reopened_by(&tcp));
             if self.table.get(id).is_some_and(reopened) {
@@ -160,7 +173,7 @@ impl Engine {
                 found = None;
             }
         }
-        let id = found.unwrap_or_else(|| self.begin(packet, interface, out));
+        let id = found.unwrap_or_else(|| self.begin((key, sender), packet, interface, out));
         let Some(flow) = self.table.get_mut(id) else { return };
         let direction = sender.direction(flow.originator);
         flow.count(packet, direction, at);
@@ -280,6 +293,7 @@ impl Engine {
         let mut flows = self.table.ids();
         // In place; of one moment in the order of their places.
         flows.sort_unstable_by_key(|id| (self.table.get(*id).map(|flow| flow.first_seen), *id));
+        self.table.close();
         for id in flows {
             if let Some(flow) = self.table.remove(id) {
                 self.end(flow, Reason::Expired, out);
@@ -310,9 +324,15 @@ impl Engine {
         self.follow();
     }
 
-    fn begin(&mut self, packet: &Packet<'_>, interface: u8, out: &mut Output) -> FlowId {
+    fn begin(
+        &mut self,
+        key: (FlowKey, Sender),
+        packet: &Packet<'_>,
+        interface: u8,
+        out: &mut Output,
+    ) -> FlowId {
         self.counters.flows = self.counters.flows.wrapping_add(1);
-        let mut flow = Flow::new(packet, self.now, interface, &self.locality);
+        let mut flow = Flow::with_key(key, packet, self.now, interface, &self.locality);
         let hint = self.hints.lookup(flow.local().addr, flow.other().addr, self.now);
         flow.detection.hint = hint.map(Into::into);
         self.follower.tidy(&self.table);
@@ -420,30 +440,31 @@ impl Engine {
 
     /// Finds what the flow's matches want now, takes hold of it, and lets go of what it held.
     fn evaluate(&mut self, id: FlowId, out: &mut Output) {
-        let mut wants = std::mem::take(&mut self.wants);
+        let mut findings = std::mem::take(&mut self.findings);
+        let Findings { matched, wanted_by, wants, held } = &mut findings;
         let Some(flow) = self.table.get(id) else { return };
         let view = self.view(flow);
         // Most flows match nothing, and these are for matches only.
         let hit = LazyCell::new(|| hit_of(&view));
         let role = view.interface.role;
-        let mut matched: Vec<u16> = Vec::new();
-        // Which of them wants a member of a set: the number of wants before it, and its own.
-        let mut wanted_by: Vec<(usize, usize)> = Vec::new();
         let mut claims = Claims::default();
         for (number, action) in self.config.policy.matches(&view, &self.timetable) {
             matched.extend(u16::try_from(number).ok());
             wanted_by.push((wants.len(), number));
             for target in action.targets.iter().filter_map(|n| self.config.targets.get(*n)) {
                 let first = wants.len();
-                target.kind.apply(&hit, &self.config.sets, &mut wants);
+                target.kind.apply(&hit, &self.config.sets, wants);
                 let new = wants.get(first..).unwrap_or_default();
                 let named = (action.name.as_str(), target.name.as_str());
                 claims.record(new, &self.stream_ids, &view, named, self.config.privacy);
             }
         }
+        if wanted_by.is_empty() && flow.stakes.is_empty() && flow.carried().is_none() {
+            self.findings = findings;
+            return;
+        }
         let cause = (!wants.is_empty()).then(|| Cause::of(&view, claims::five_tuple(flow, role)));
         self.counters.hits = self.counters.hits.wrapping_add(u32::from(!matched.is_empty()));
-        let mut held = Vec::new();
         for (at, want) in wants.drain(..).enumerate() {
             match want {
                 Want::Member { set, element, life } => {
@@ -460,11 +481,14 @@ impl Engine {
                 other => claims.take(&other),
             }
         }
-        self.wants = wants;
-        self.note_matches(id, &matched);
+        self.note_matches(id, matched);
         let Some(flow) = self.table.get_mut(id) else { return };
-        self.rules.count(self.now, &matched, &flow.stakes);
-        let before = std::mem::replace(&mut flow.stakes, Stakes::new(&matched, &held));
+        self.rules.count(self.now, matched, &flow.stakes);
+        let before = std::mem::replace(&mut flow.stakes, Stakes::new(matched, held));
+        matched.clear();
+        wanted_by.clear();
+        held.clear();
+        self.findings = findings;
         for number in before.held() {
             self.elements.release(self.now, *number, &mut out.effects);
         }
@@ -501,9 +525,10 @@ impl Engine {
         let role = self.interface(&flow).role;
         peers::profess(&mut self.swarm, &flow, role);
         out.frames.extend(frames::reclaim(&mut flow));
-        let mut past = std::mem::take(&mut self.past);
-        past.add(&self.view(&flow));
-        self.past = past;
+        let view = self.view(&flow);
+        let shares = [By::Protocol, By::Application, By::Client].map(|by| share_of(&view, by));
+        let volume = Volume::of(&view);
+        self.past.add(&volume, shares);
         for &number in std::mem::take(&mut flow.stakes).held() {
             match reason {
                 Reason::Evicted => self.elements.abandon(number, &mut out.effects),

@@ -2,6 +2,7 @@
 //! matched. Flows are added when they end, so a packet costs nothing.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -67,7 +68,7 @@ pub enum By {
 }
 
 /// One of what traffic is told apart by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Share {
     /// A protocol or an application.
     Number(u32),
@@ -75,6 +76,18 @@ pub enum Share {
     Client(IpAddr),
     /// All that found no room.
     Rest,
+}
+
+impl Hash for Share {
+    /// In one step: which it is and its number, where that fits.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Share::Number(number) => state.write_u64(u64::from(*number)),
+            Share::Client(IpAddr::V4(addr)) => state.write_u64(1 << 32 | u64::from(addr.to_bits())),
+            Share::Client(IpAddr::V6(addr)) => state.write_u128(addr.to_bits()),
+            Share::Rest => state.write_u64(u64::MAX),
+        }
+    }
 }
 
 /// Volumes by one thing.
@@ -116,12 +129,12 @@ pub(super) struct Past {
 }
 
 impl Past {
-    /// Adds a flow that has ended.
-    pub fn add(&mut self, view: &View<'_>) {
-        let volume = Volume { live: 0, ..Volume::of(view) };
-        self.protocols.add(share_of(view, By::Protocol), &volume);
-        self.applications.add(share_of(view, By::Application), &volume);
-        self.clients.add(share_of(view, By::Client), &volume);
+    /// Adds a flow that has ended, by protocol, application and client.
+    pub fn add(&mut self, volume: &Volume, [protocol, application, client]: [Share; 3]) {
+        let volume = Volume { live: 0, ..*volume };
+        self.protocols.add(protocol, &volume);
+        self.applications.add(application, &volume);
+        self.clients.add(client, &volume);
     }
 
     pub const fn by(&self, by: By) -> &Shares {

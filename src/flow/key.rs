@@ -85,16 +85,19 @@ impl FlowKey {
 
     /// Both ends: the originator first, given which end that is.
     pub fn ends(&self, originator: Sender) -> [Endpoint; 2] {
-        let [_, _, a, b, c, d, _, _] = self.rest.to_be_bytes();
-        let end = |addr, port| Endpoint {
-            addr: narrowed(addr, self.is_v4()),
-            port: u16::from_be_bytes(port),
-        };
-        let (low, high) = (end(self.low, [a, b]), end(self.high, [c, d]));
-        match originator {
-            Sender::Low => [low, high],
-            Sender::High => [high, low],
-        }
+        let addrs = [self.low, self.high].map(|addr| narrowed(addr, self.is_v4()));
+        ends_of(addrs, self.rest, originator)
+    }
+}
+
+/// Both ends, the originator first: `addrs` of the lower and the higher, ports as a key has them.
+fn ends_of([low, high]: [IpAddr; 2], rest: u64, originator: Sender) -> [Endpoint; 2] {
+    let [_, _, a, b, c, d, _, _] = rest.to_be_bytes();
+    let low = Endpoint { addr: low, port: u16::from_be_bytes([a, b]) };
+    let high = Endpoint { addr: high, port: u16::from_be_bytes([c, d]) };
+    match originator {
+        Sender::Low => [low, high],
+        Sender::High => [high, low],
     }
 }
 
@@ -160,7 +163,11 @@ impl KeptKey {
 
     /// Both ends: the originator first, given which end that is.
     pub fn ends(&self, originator: Sender) -> [Endpoint; 2] {
-        self.whole().ends(originator)
+        let addrs = match &self.addrs {
+            Addrs::V4(addrs) => addrs.map(|addr| IpAddr::V4(addr.into())),
+            Addrs::V6(addrs) => addrs.map(|addr| narrowed(addr, false)),
+        };
+        ends_of(addrs, self.rest, originator)
     }
 }
 
@@ -243,6 +250,7 @@ mod tests {
             assert_eq!((kept.whole(), kept.is(&there), kept.is_v4()), (there, true, there.is_v4()));
             assert_ne!(first, second);
             assert_eq!(there.ends(first), [end(a, 4000), end(b, 443)]);
+            assert_eq!(kept.ends(second), [end(b, 443), end(a, 4000)]);
             assert_eq!(first.direction(first), Direction::Original);
             assert_eq!(second.direction(first), Direction::Reply);
         }

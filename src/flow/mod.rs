@@ -233,7 +233,18 @@ impl Flow {
     /// The flow that `packet`, its first, begins. Counts nothing yet.
     pub fn new(packet: &Packet<'_>, at: Timestamp, interface: u8, locality: &Locality) -> Self {
         let (source, destination) = ends_of(packet);
-        let (key, originator) = FlowKey::new(packet.transport, source, destination);
+        let key = FlowKey::new(packet.transport, source, destination);
+        Flow::with_key(key, packet, at, interface, locality)
+    }
+
+    /// The same where the packet's key is known.
+    pub fn with_key(
+        (key, originator): (FlowKey, Sender),
+        packet: &Packet<'_>,
+        at: Timestamp,
+        interface: u8,
+        locality: &Locality,
+    ) -> Self {
         Flow {
             key: key.into(),
             originator,

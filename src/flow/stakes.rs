@@ -35,6 +35,11 @@ impl Stakes {
         Stakes(Kept::Many([count].into_iter().chain(actions).chain(held.iter().copied()).collect()))
     }
 
+    /// Whether there is none of either.
+    pub const fn is_empty(&self) -> bool {
+        matches!(self.0, Kept::Few { actions: 0, elements: 0, .. })
+    }
+
     /// The actions, in their order.
     pub fn matched(&self) -> impl Iterator<Item = u16> + use<'_> {
         let (one, several) = match &self.0 {
@@ -78,6 +83,7 @@ mod tests {
             let stakes = Stakes::new(matched, held);
             assert_eq!(stakes.matched().collect::<Vec<_>>(), matched);
             assert_eq!(stakes.held(), held);
+            assert_eq!(stakes.is_empty(), matched.is_empty() && held.is_empty());
         }
         assert_eq!(Stakes::default(), Stakes::new(&[], &[]));
         assert!(size_of::<Stakes>() <= 16);

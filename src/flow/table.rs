@@ -170,6 +170,9 @@ pub struct FlowTable {
     hasher: RandomState,
     /// As many as a power of two.
     recent: Box<[Recent]>,
+    /// What was last looked for, and what was found: of a packet that is not one of a decided flow's
+    /// the key is looked for twice.
+    looked: Option<(FlowKey, Option<FlowId>)>,
     lists: [List; CLASSES.len()],
     limit: usize,
     timeouts: Option<IdleTimeouts>,
@@ -185,6 +188,7 @@ impl FlowTable {
             hasher: RandomState::default(),
             recent: vec![NOBODY; (limit / RECENT_SHARE).clamp(1, RECENT_MAX).next_power_of_two()]
                 .into(),
+            looked: None,
             lists: [List { first: NONE, last: NONE }; CLASSES.len()],
             limit: limit.clamp(1, NONE as usize),
             timeouts,
@@ -215,6 +219,15 @@ impl FlowTable {
         Some(FlowId { slot, generation: self.slots.get(slot as usize)?.generation })
     }
 
+    /// The same, if [`FlowTable::see`] may have looked for it just now.
+    pub fn find_again(&mut self, key: &FlowKey) -> Option<FlowId> {
+        match self.looked.take() {
+            // One that was found may have gone meanwhile.
+            Some((known, found)) if known == *key => found.filter(|id| self.get(*id).is_some()),
+            _ => self.find(key),
+        }
+    }
+
     /// The place of the flow of a packet that is seen now and does not change the flow's class, and
     /// who sent it, if one of IPv4 like it was seen lately; else [`FlowTable::see`] is to be asked.
     #[inline(always)]
@@ -242,7 +255,9 @@ impl FlowTable {
     /// [`FlowTable::keep_order`] is to be called.
     pub fn see(&mut self, glance: &Glance) -> Option<(u32, Sender)> {
         let (key, sender) = FlowKey::glanced(glance);
-        let id = self.find(&key)?;
+        let found = self.find(&key);
+        self.looked = Some((key, found));
+        let id = found?;
         if let Addrs::V4(addrs) = glance.addrs {
             let rest = glance.rest();
             let place = place([addrs, rest], self.recent.len());
@@ -306,24 +321,19 @@ impl FlowTable {
     /// Puts a flow in whose key is not there; gives what had to go for it.
     pub fn insert(&mut self, flow: Flow) -> (FlowId, Option<Flow>) {
         let evicted = if self.len() >= self.limit { self.evict() } else { None };
+        self.looked = None;
         let hash = self.hasher.hash_one(flow.key.whole());
         let class = Class::of(&flow);
-        let number = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot {
-                flow: None,
-                generation: 0,
-                class,
-                before: NONE,
-                after: NONE,
-                linked: Timestamp::ZERO,
-            });
-            u32::try_from(self.slots.len().saturating_sub(1)).unwrap_or(NONE)
-        });
-        let mut generation = 0;
-        if let Some(slot) = self.slots.get_mut(number as usize) {
-            slot.flow = Some(flow);
-            slot.class = class;
-            generation = slot.generation;
+        let (mut number, mut generation) = (NONE, 0);
+        if let Some(free) = self.free.pop()
+            && let Some(slot) = self.slots.get_mut(free as usize)
+        {
+            (slot.flow, slot.class) = (Some(flow), class);
+            (number, generation) = (free, slot.generation);
+        } else {
+            number = u32::try_from(self.slots.len()).unwrap_or(number);
+            let (flow, linked) = (Some(flow), Timestamp::ZERO);
+            self.slots.push(Slot { flow, generation, class, before: NONE, after: NONE, linked });
         }
         self.link(number, class);
         let (slots, hasher) = (&self.slots, &self.hasher);
@@ -375,12 +385,21 @@ impl FlowTable {
         }
     }
 
+    /// All flows are going to be taken out, by [`FlowTable::remove`]: none is found by its key from
+    /// now on, so that nothing has to be done for that one by one.
+    pub fn close(&mut self) {
+        self.looked = None;
+        self.index.clear();
+    }
+
     /// Takes a flow out.
     pub fn remove(&mut self, id: FlowId) -> Option<Flow> {
-        let key = self.get(id)?.key.whole();
-        let hash = self.hasher.hash_one(key);
-        if let Ok(entry) = self.index.find_entry(hash, |slot| *slot == id.slot) {
-            entry.remove();
+        let key = &self.get(id)?.key;
+        if !self.index.is_empty() {
+            let hash = self.hasher.hash_one(key.whole());
+            if let Ok(entry) = self.index.find_entry(hash, |slot| *slot == id.slot) {
+                entry.remove();
+            }
         }
         self.unlink(id.slot);
         let slot = self.slots.get_mut(id.slot as usize)?;

@@ -1,6 +1,6 @@
 //! The vocabularies of criteria: applications, protocols, categories, address groups.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::risk::RISKS;
 use crate::app::{
@@ -80,6 +80,16 @@ impl Names for Vocabularies<'_> {
 /// Every protocol that some dissector can tell.
 pub fn protocols() -> impl Iterator<Item = &'static Protocol> {
     dissect::ALL.iter().flat_map(|dissector| dissector.protocols.iter().copied())
+}
+
+/// The same by a protocol category's tag, whose case does not matter; 0 if there is none of that tag.
+/// Evaluation asks for each flow without an application, so the numbers are found out once.
+pub fn common_number_of(tag: &str) -> u32 {
+    static NUMBERS: LazyLock<Vec<u32>> =
+        LazyLock::new(|| PROTOCOL_CATEGORIES.iter().map(common_number).collect());
+    let mut known = PROTOCOL_CATEGORIES.iter().zip(&*NUMBERS);
+    let found = known.find(|(category, _)| category.tag.eq_ignore_ascii_case(tag));
+    found.map_or(0, |(_, number)| *number)
 }
 
 /// The number of a protocol's category in the common vocabulary: that of the application category

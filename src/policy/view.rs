@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::fields;
-use super::names::common_number;
+use super::names::{common_number, common_number_of};
 use super::risk::RISKS;
 use crate::app::category::protocol_category;
 use crate::app::{App, Basis, Catalogue, Category, PROTOCOL_CATEGORIES};
@@ -88,7 +88,7 @@ impl<'a> View<'a> {
     pub fn service_category(&self) -> u32 {
         match self.app() {
             Some(app) => app.category.id.into(),
-            None => self.protocol_category().map_or(0, common_number),
+            None => self.protocol().map_or(0, |protocol| common_number_of(protocol.category)),
         }
     }
 

@@ -110,9 +110,11 @@ impl SetSpec {
         if self.family == (if v4 { Family::V6 } else { Family::V4 }) {
             return None;
         }
-        let parts: Option<Box<[Part]>> =
-            self.shape.iter().map(|dimension| self.part(*dimension, hit)).collect();
-        parts.map(Element)
+        let mut parts = Vec::with_capacity(self.shape.len()); // as many as there will be
+        for dimension in &self.shape {
+            parts.push(self.part(*dimension, hit)?);
+        }
+        Some(Element(parts.into()))
     }
 
     /// The member as its home's tool prints it.

@@ -120,9 +120,9 @@ pub fn has_block(segment: &[u8]) -> bool {
         let (index, begin) = (reader.u32()?, reader.u32()?);
         Ok::<_, Stop>(index < 1 << 20 && begin < 1 << 25 && begin.is_multiple_of(BLOCK_BYTES))
     };
-    segment.windows(HEAD_BYTES).take(SCAN_MAX).any(|head| {
-        head.strip_prefix(b"\0\0\x40\x09\x07")
-            .is_some_and(|block| within(&mut Reader::stream(block)) == Ok(true))
+    segment.windows(HEAD_BYTES).take(SCAN_MAX).any(|head| match head {
+        [0, 0, 0x40, 0x09, 0x07, block @ ..] => within(&mut Reader::stream(block)) == Ok(true),
+        _ => false,
     })
 }
 

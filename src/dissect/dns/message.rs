@@ -68,7 +68,7 @@ impl Name {
         let place = self.text.get_mut(self.len..end).ok_or(Stop::Malformed)?;
         for (to, from) in place.iter_mut().zip(bytes) {
             *to = from.to_ascii_lowercase();
-            self.printable &= from.is_ascii_graphic() || *from == b' ' || *from >= 0x80;
+            self.printable &= !from.is_ascii_control();
         }
         self.len = end;
         Ok(())

@@ -118,7 +118,8 @@ fn at_home(message: &[u8]) -> Result<Facts, Stop> {
         let bare = message.len() == message::HEADER_BYTES || header.records() > 0;
         return if header.response && bare { Ok(Facts::of(&PROTOCOL)) } else { Err(Stop::NotMine) };
     }
-    let question = message::question(message, &mut message::body(message)).ok();
+    let question = message::question(message, &mut message::body(message));
+    let question = question.as_ref().ok(); // not copied: it is large
     let known = question.filter(|asked| is_known_class(asked.class) && asked.kind != 0);
     if counted.is_ok()
         && let Some(question) = known

@@ -111,7 +111,7 @@ impl<'a> ClientHello<'a> {
         };
         self.extensions = extensions.rest();
         while !extensions.is_empty() {
-            let (number, value) = (extensions.u16()?, extensions.sub_u16()?);
+            let (number, value) = extensions.numbered()?;
             self.extension(number, value)?;
         }
         Ok(())
