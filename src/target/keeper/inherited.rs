@@ -91,23 +91,24 @@ impl Inherited {
         }
     }
 
-    /// Those of a set that ought to be in it, and how long yet.
+    /// Those of a set that ought to be in it, and how long yet. A set without clocks would keep them
+    /// for ever: there are none for it.
     fn running(
         &self,
         id: SetId,
+        kept: Kept,
         now: Timestamp,
     ) -> impl Iterator<Item = (&Leftover, &Heirloom, Duration)> {
-        let of_set = self.sets.get(&id).into_iter().flatten();
+        let of_set = self.sets.get(&id).filter(|_| kept.timeouts).into_iter().flatten();
         of_set.filter_map(move |(member, heirloom)| Some((member, heirloom, heirloom.left(now)?)))
     }
 
     /// How many of a set ought to be in it.
-    pub fn count(&self, id: SetId, now: Timestamp) -> usize {
-        self.running(id, now).count()
+    pub fn count(&self, id: SetId, kept: Kept, now: Timestamp) -> usize {
+        self.running(id, kept, now).count()
     }
 
-    /// Queues those of a set, each with what is left on its clock. A set without clocks would keep
-    /// them for ever.
+    /// Queues those of a set, each with what is left on its clock.
     pub fn put_back(
         &self,
         batch: &mut Batch,
@@ -115,10 +116,7 @@ impl Inherited {
         kept: Kept,
         now: Timestamp,
     ) -> Result<(), Error> {
-        if !kept.timeouts {
-            return Ok(());
-        }
-        self.running(id, now).try_for_each(|(member, heirloom, left)| {
+        self.running(id, kept, now).try_for_each(|(member, heirloom, left)| {
             member.add(batch, spec, left, &heirloom.skb(kept))
         })
     }

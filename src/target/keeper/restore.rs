@@ -166,8 +166,11 @@ impl Keeper {
         for id in ids {
             let Some(spec) = sets.get(id) else { continue };
             let own = wanted.get(&id).copied().unwrap_or(0);
-            let inherited = u32::try_from(self.inherited.count(id, now)).unwrap_or(u32::MAX);
-            let wanted = own.saturating_add(inherited);
+            let inherited = match self.states.get(&id) {
+                Some(State::Ready(kept)) => self.inherited.count(id, *kept, now),
+                _ => 0, // all is put in once it is ready
+            };
+            let wanted = own.saturating_add(u32::try_from(inherited).unwrap_or(u32::MAX));
             let header = headers.iter().find(|header| header.name == spec.name);
             if self.has_lost(id, spec, header, wanted, tell)
                 && let Some(&State::Ready(kept)) = self.states.get(&id)
