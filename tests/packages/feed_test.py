@@ -6,6 +6,7 @@ OpenWrt's build system is not here. Stand-ins for its files give the recipes the
 make's syntax, the variables and the commands of Build/Prepare and install are run; compiling is not.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -136,6 +137,13 @@ class Feed(unittest.TestCase):
         for arch, narrow in {"mips": True, "mipsel": True, "arm": True, "aarch64": False, "x86_64": False}.items():
             flags = self.told("nfa", arch)["rustflags"]
             self.assertEqual("--cfg=libc_unstable_musl_v1_2" in flags, narrow, arch)
+
+    def test_mips_is_compiled_with_the_flags_of_the_cross_build(self):
+        of_llvm = re.compile(r"-Cllvm-args=[^\s)]+")
+        wanted = of_llvm.findall((ROOT / "openwrt/toolchain.sh").read_text())
+        self.assertGreater(len(wanted), 0)
+        for arch, told in {"mips": wanted, "mipsel": wanted, "arm": []}.items():
+            self.assertEqual(sorted(of_llvm.findall(self.told("nfa", arch)["rustflags"])), sorted(told), arch)
 
     def test_it_installs_the_files_of_the_packer(self):
         self.make("nfa", "prepare")
